@@ -1,0 +1,235 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"indaba/internal/core"
+	"indaba/internal/db"
+	"indaba/internal/db/dbtest"
+)
+
+func table(t *testing.T, d *db.DB) {
+	t.Helper()
+	if _, err := d.Exec(t.Context(), "CREATE TABLE pair (k BIGINT PRIMARY KEY, v TEXT NOT NULL)"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func count(t *testing.T, d *db.DB) (n int) {
+	t.Helper()
+	if err := d.Row(t.Context(), "SELECT count(*) FROM pair", nil, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func put(ctx context.Context, d *db.DB, k int) error {
+	_, err := d.Exec(ctx, "INSERT INTO pair (k, v) VALUES ($1, $2)", k, fmt.Sprint("value ", k))
+	return err
+}
+
+func TestManyCallersShareCommitsAndKeepTheirOwnFailures(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		table(t, d)
+		const callers = 300
+		errs := make([]error, callers)
+		var wg sync.WaitGroup
+		for i := range callers {
+			wg.Go(func() {
+				errs[i] = d.Tx(t.Context(), func(ctx context.Context) error {
+					if err := put(ctx, d, i); err != nil {
+						return err
+					}
+					switch i % 10 {
+					case 3:
+						return errors.New("changed my mind")
+					case 7:
+						return put(ctx, d, i) // breaks the primary key
+					case 9:
+						panic("a bug")
+					}
+					return nil
+				})
+			})
+		}
+		wg.Wait()
+		for i, err := range errs {
+			switch i % 10 {
+			case 3:
+				if err == nil || err.Error() != "changed my mind" {
+					t.Fatalf("caller %d: %v", i, err)
+				}
+			case 7:
+				if !db.IsUnique(err) {
+					t.Fatalf("caller %d: %v is no uniqueness error", i, err)
+				}
+			case 9:
+				if err == nil || !strings.Contains(err.Error(), "a bug") {
+					t.Fatalf("caller %d: %v", i, err)
+				}
+			default:
+				if err != nil {
+					t.Fatalf("caller %d: %v", i, err)
+				}
+			}
+		}
+		if n := count(t, d); n != callers*7/10 {
+			t.Fatalf("%d rows committed, want %d", n, callers*7/10)
+		}
+	})
+}
+
+func TestNestedTransactionJoins(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		table(t, d)
+		var hooks []string
+		failed := errors.New("failed")
+		err := d.Tx(t.Context(), func(ctx context.Context) error {
+			d.AfterCommit(ctx, func() { hooks = append(hooks, "lost") })
+			if err := d.Tx(ctx, func(ctx context.Context) error { return put(ctx, d, 1) }); err != nil {
+				return err
+			}
+			return failed
+		})
+		if !errors.Is(err, failed) || count(t, d) != 0 || len(hooks) != 0 {
+			t.Fatalf("err %v, %d rows, hooks %v", err, count(t, d), hooks)
+		}
+		err = d.Tx(t.Context(), func(ctx context.Context) error {
+			d.AfterCommit(ctx, func() { hooks = append(hooks, "first") })
+			return d.TxOn(ctx, "key", func(ctx context.Context) error {
+				d.AfterCommit(ctx, func() { hooks = append(hooks, "second") })
+				if err := put(ctx, d, 1); err != nil {
+					return err
+				}
+				var v string // reads its own write
+				return d.Row(ctx, "SELECT v FROM pair WHERE k = $1", []any{1}, &v)
+			})
+		})
+		if err != nil || strings.Join(hooks, " ") != "first second" {
+			t.Fatalf("err %v, hooks %v", err, hooks)
+		}
+	})
+}
+
+func TestKeyedTransactionsDoNotDisturbEachOther(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		table(t, d)
+		if _, err := d.Exec(t.Context(), "INSERT INTO pair (k, v) VALUES (1, '0')"); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				err := d.TxOn(t.Context(), "account", func(ctx context.Context) error {
+					var v string
+					if err := d.Row(ctx, "SELECT v FROM pair WHERE k = 1", nil, &v); err != nil {
+						return err
+					}
+					var n int
+					if _, err := fmt.Sscan(v, &n); err != nil {
+						return err
+					}
+					_, err := d.Exec(ctx, "UPDATE pair SET v = $1 WHERE k = 1", fmt.Sprint(n+1))
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		var v string
+		if err := d.Row(t.Context(), "SELECT v FROM pair WHERE k = 1", nil, &v); err != nil || v != "100" {
+			t.Fatalf("%q %v", v, err)
+		}
+	})
+}
+
+func TestCrossingUpdatesAreRunAgain(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		table(t, d)
+		for k := range 2 {
+			if err := put(t.Context(), d, k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var wg sync.WaitGroup
+		for i := range 60 {
+			wg.Go(func() {
+				err := d.Tx(t.Context(), func(ctx context.Context) error {
+					for j := range 2 {
+						if _, err := d.Exec(ctx, "UPDATE pair SET v = v || 'x' WHERE k = $1", (i+j)%2); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		var n int
+		err := d.Row(t.Context(), "SELECT sum(length(v)) FROM pair", nil, &n)
+		if want := 2*len("value 0") + 120; err != nil || n != want {
+			t.Fatalf("length %d, want %d (%v)", n, want, err)
+		}
+	})
+}
+
+func TestInsertMany(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		table(t, d)
+		rows := make([][]any, 333)
+		for i := range rows {
+			rows[i] = []any{i % 300, "v"}
+		}
+		n, err := d.InsertMany(t.Context(), "pair", []string{"k", "v"}, rows, "ON CONFLICT DO NOTHING")
+		if err != nil || n != 300 || count(t, d) != 300 {
+			t.Fatalf("inserted %d, stored %d, err %v", n, count(t, d), err)
+		}
+	})
+}
+
+func TestClosedAndCancelled(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		table(t, d)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := d.Tx(ctx, func(ctx context.Context) error { return put(ctx, d, 1) }); !errors.Is(err, context.Canceled) {
+			t.Fatalf("cancelled: %v", err)
+		}
+		err := d.Tx(t.Context(), func(ctx context.Context) error {
+			_, err := d.Exec(ctx, "SELECT 1/0 FROM nothing_here")
+			return err
+		})
+		if err == nil {
+			t.Fatal("a broken statement gave no error")
+		}
+		if err := put(t.Context(), d, 2); err != nil || count(t, d) != 1 {
+			t.Fatalf("after failures: %v", err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := put(t.Context(), d, 3); core.KindOf(err) != core.Unavailable {
+			t.Fatalf("closed: %v", err)
+		}
+	})
+}
+
+func TestOpenRefusesNonsense(t *testing.T) {
+	for _, url := range []string{"postgres://127.0.0.1:1/none?connect_timeout=1", filepath.Join(t.TempDir(), "a\x00b")} {
+		if d, err := db.Open(t.Context(), url, db.Options{}); err == nil {
+			_ = d.Close() // the failure below is what matters
+			t.Errorf("%q opened", url)
+		}
+	}
+}

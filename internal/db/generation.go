@@ -1,0 +1,68 @@
+package db
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Changed notes, in the transaction of ctx, that configuration was changed. Every process that watches the database
+// hears of it.
+func (d *DB) Changed(ctx context.Context) error {
+	_, err := d.Exec(ctx, "UPDATE generation SET value = value + 1 WHERE id = 1")
+	if err == nil {
+		d.AfterCommit(ctx, d.changes.tell)
+	}
+	return err
+}
+
+// OnChange adds a function that is called after configuration was changed, here or by another process. It must be quick
+// and must not use the database.
+func (d *DB) OnChange(fn func()) { d.changes.add(fn) }
+
+// WatchChanges looks for changes made by other processes until ctx ends. Changes made through this DB are told at once,
+// with or without it.
+func (d *DB) WatchChanges(ctx context.Context, every time.Duration) error {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	last := int64(-1)
+	for {
+		var now int64
+		err := d.Row(ctx, "SELECT value FROM generation WHERE id = 1", nil, &now)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			slog.WarnContext(ctx, "cannot look for changes of configuration, trying again", "error", err)
+		case now != last:
+			last = now
+			d.changes.tell()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// listeners are functions to call after a change.
+type listeners struct {
+	mu  sync.Mutex
+	all []func()
+}
+
+func (l *listeners) add(fn func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, fn)
+}
+
+func (l *listeners) tell() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, fn := range l.all {
+		fn()
+	}
+}

@@ -1,0 +1,368 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"runtime/debug"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"indaba/internal/core"
+)
+
+// maxBatch bounds how many callers share one commit, so that the first of them does not wait for ever.
+const maxBatch = 512
+
+// retries is how often a transaction that lost against another one is run again, alone.
+const retries = 8
+
+// request is one call of Tx on its way to a writer.
+type request struct {
+	ctx   context.Context
+	fn    func(context.Context) error
+	hooks []func()
+	err   error
+	done  chan struct{}
+}
+
+// Tx runs fn in a transaction and returns after its changes are on disk, or not made at all when fn or the commit
+// failed. The transaction travels in the context given to fn; a Tx inside it joins. fn may be run more than once and
+// must have no effects but on the database; it must not wait for anything else. An error of fn undoes all of the
+// outermost transaction only if the caller hands it on. Cancelling ctx prevents a transaction that has not begun and
+// does not interrupt one that has.
+func (d *DB) Tx(ctx context.Context, fn func(context.Context) error) error {
+	return d.tx(ctx, d.shared, fn)
+}
+
+// TxOn is Tx for transactions that would disturb each other: those of one key run one after the other, in the order of
+// their calls. Use it for read-modify-write on rows that concurrent callers share, with the account as the key.
+func (d *DB) TxOn(ctx context.Context, key string, fn func(context.Context) error) error {
+	w := d.writers[maphash.String(d.seed, key)%uint64(len(d.writers))]
+	return d.tx(ctx, w.own, fn)
+}
+
+func (d *DB) tx(ctx context.Context, queue chan *request, fn func(context.Context) error) error {
+	if d.InTx(ctx) {
+		return fn(ctx)
+	}
+	r := &request{ctx: ctx, fn: fn, done: make(chan struct{})}
+	select {
+	case queue <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-d.dead:
+		return errDead
+	case <-d.closing:
+		return errClosed
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-d.dead:
+		return errDead
+	case <-d.closed:
+		return errClosed
+	}
+}
+
+// writer owns one connection and commits on it.
+type writer struct {
+	d          *DB
+	conn       *sql.Conn
+	statements *statements
+	own        chan *request // from TxOn; the shared queue comes from Tx
+	commit     func(context.Context) error
+	lost       error // what ended the whole transaction under a caller's hands
+}
+
+func newWriter(d *DB, conn *sql.Conn) *writer {
+	w := &writer{d: d, own: make(chan *request, 1024)}
+	w.commit = func(ctx context.Context) error { return w.run1(ctx, "COMMIT") }
+	w.use(conn)
+	return w
+}
+
+func (w *writer) use(conn *sql.Conn) {
+	w.conn = conn
+	w.statements = newStatements(conn.PrepareContext)
+}
+
+func (w *writer) close() error {
+	return errors.Join(w.statements.close(), w.conn.Close())
+}
+
+// run commits until the database closes; what is queued by then is still committed.
+func (w *writer) run() {
+	for {
+		var first *request
+		select {
+		case first = <-w.own:
+		case first = <-w.d.shared:
+		case <-w.d.dead:
+			return
+		case <-w.d.closing:
+			first = w.next()
+			if first == nil {
+				return
+			}
+		}
+		w.serve(first)
+	}
+}
+
+// next returns a queued request, or nil.
+func (w *writer) next() *request {
+	select {
+	case r := <-w.own:
+		return r
+	default:
+	}
+	select {
+	case r := <-w.d.shared:
+		return r
+	default:
+		return nil
+	}
+}
+
+// serve runs first and everything queued behind it in one transaction, then wakes the callers.
+func (w *writer) serve(first *request) {
+	batch, err := w.together(first)
+	switch {
+	case err == nil:
+	case isFatal(err):
+		w.d.fail(err)
+		return
+	case len(batch) == 1 && !isRetryable(err):
+		batch[0].err = w.outage(err)
+	default:
+		// One of them broke the shared transaction: run each alone so that nobody pays for another's fault.
+		for _, r := range batch {
+			if !w.alone(r) {
+				return
+			}
+		}
+	}
+	for _, r := range batch {
+		if r.err == nil {
+			for _, hook := range r.hooks {
+				hook()
+			}
+		}
+		close(r.done)
+	}
+}
+
+// together runs a batch in one transaction, each request behind a savepoint of its own.
+func (w *writer) together(first *request) (batch []*request, err error) {
+	ctx := context.Background()
+	batch = []*request{first}
+	if err := w.begin(ctx); err != nil {
+		return batch, err
+	}
+	for i := 0; i < len(batch); i++ {
+		if i == 0 && len(batch) == 1 {
+			if r := w.next(); r != nil {
+				batch = append(batch, r)
+			}
+		}
+		if len(batch) == 1 {
+			// Nobody to protect: the whole transaction is the savepoint.
+			if batch[0].err = w.call(batch[0]); batch[0].err == nil {
+				break
+			}
+			if err := w.rollback(ctx); err != nil || isRetryable(batch[0].err) {
+				return batch, errors.Join(err, batch[0].err)
+			}
+			return batch, nil
+		}
+		if err := w.step(ctx, batch[i]); err != nil {
+			return batch, errors.Join(err, w.rollback(ctx))
+		}
+		if len(batch) < maxBatch {
+			if r := w.next(); r != nil {
+				batch = append(batch, r)
+			}
+		}
+	}
+	if err := w.commit(ctx); err != nil {
+		_ = w.rollback(ctx) // the commit's error is the one that matters
+		return batch, err
+	}
+	return batch, nil
+}
+
+// step runs one request of a batch. An error means that the whole transaction is lost.
+func (w *writer) step(ctx context.Context, r *request) error {
+	if err := w.run1(ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	r.err = w.call(r)
+	if w.lost != nil {
+		return w.lost
+	}
+	if r.err != nil {
+		if err := w.run1(ctx, "ROLLBACK TO SAVEPOINT one"); err != nil {
+			return err
+		}
+	}
+	return w.run1(ctx, "RELEASE SAVEPOINT one")
+}
+
+// alone runs one request in its own transaction, again when it lost against another; false after a fatal failure.
+func (w *writer) alone(r *request) bool {
+	ctx := context.Background()
+	var err error
+	for range retries {
+		if err = w.begin(ctx); err != nil {
+			continue
+		}
+		if r.err = w.call(r); r.err != nil {
+			err = errors.Join(w.lost, w.rollback(ctx))
+			if isRetryable(r.err) {
+				err = r.err
+				continue
+			}
+			break
+		}
+		if err = w.commit(ctx); err == nil {
+			return true
+		}
+		_ = w.rollback(ctx) // the commit's error is the one that matters
+		if isFatal(err) {
+			w.d.fail(err)
+			return false
+		}
+		if !isRetryable(err) {
+			break
+		}
+	}
+	if r.err == nil {
+		r.err = w.outage(err)
+	}
+	return true
+}
+
+// call runs a request's function with the transaction in its context. A panic becomes an error.
+func (w *writer) call(r *request) (err error) {
+	r.hooks, w.lost = nil, nil
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	s := &session{w: w}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a transaction: %v\n%s", p, debug.Stack())
+		}
+		r.hooks = s.hooks
+	}()
+	return r.fn(context.WithValue(r.ctx, txKey{w.d}, s))
+}
+
+func (w *writer) begin(ctx context.Context) error {
+	w.lost = nil
+	text := "BEGIN"
+	if w.d.dialect == SQLite {
+		text = "BEGIN IMMEDIATE"
+	}
+	err := w.run1(ctx, text)
+	if err == nil || w.d.dialect == SQLite {
+		return err
+	}
+	// The connection may have died with the server at its other end: one fresh one, once.
+	conn, cerr := w.d.pool.Conn(ctx)
+	if cerr != nil {
+		return errors.Join(err, cerr)
+	}
+	_ = w.close() // it is broken
+	w.use(conn)
+	return w.run1(ctx, text)
+}
+
+// rollback ends a failed transaction. The engine may have ended it already, which is no error.
+func (w *writer) rollback(ctx context.Context) error {
+	err := w.run1(ctx, "ROLLBACK")
+	if err != nil && (strings.Contains(err.Error(), "no transaction is active") || w.d.dialect == Postgres) {
+		return nil // on PostgreSQL a broken connection is replaced by the next begin
+	}
+	return err
+}
+
+func (w *writer) run1(ctx context.Context, text string) error {
+	_, err := w.statements.exec(ctx, text, nil)
+	return err
+}
+
+// note remembers an error that ended the whole transaction and not just the statement.
+func (w *writer) note(err error) error {
+	if err != nil && endsTransaction(err) {
+		w.lost = err
+	}
+	return err
+}
+
+// outage makes a failure of the database itself one that callers can tell from their own mistakes.
+func (w *writer) outage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &core.Error{Kind: core.Unavailable, Message: "the database could not commit", Cause: err}
+}
+
+func sqliteCode(err error) (code int, ok bool) {
+	if e, is := errors.AsType[*sqlite.Error](err); is {
+		return e.Code(), true
+	}
+	return 0, false
+}
+
+func postgresCode(err error) string {
+	if e, is := errors.AsType[*pgconn.PgError](err); is {
+		return e.Code
+	}
+	return ""
+}
+
+// endsTransaction reports errors after which SQLite may have rolled the whole transaction back, and PostgreSQL's losers.
+func endsTransaction(err error) bool {
+	if code, ok := sqliteCode(err); ok {
+		switch code & 0xff {
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_INTERRUPT:
+			return true
+		}
+		return false
+	}
+	return isRetryable(err)
+}
+
+// isRetryable reports that a transaction lost against a concurrent one and may simply be run again.
+func isRetryable(err error) bool {
+	switch postgresCode(err) {
+	case "40001", "40P01", "55P03": // serialization failure, deadlock, lock not available
+		return true
+	}
+	code, ok := sqliteCode(err)
+	return ok && code&0xff == sqlite3.SQLITE_BUSY
+}
+
+// isFatal reports a failed sync or write of the log: what is on disk is unknown, and a later sync that succeeds proves
+// nothing about the earlier one.
+func isFatal(err error) bool {
+	code, ok := sqliteCode(err)
+	return ok && (code&0xff == sqlite3.SQLITE_IOERR || code&0xff == sqlite3.SQLITE_CORRUPT)
+}
+
+// IsUnique reports that a statement broke a uniqueness rule.
+func IsUnique(err error) bool {
+	if postgresCode(err) == "23505" {
+		return true
+	}
+	code, ok := sqliteCode(err)
+	return ok && (code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}

@@ -1,0 +1,286 @@
+package message
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"indaba/internal/core"
+	"indaba/internal/db"
+)
+
+// Mail is one thing that a bot has to deal with: a message from a member, or an event about a message to it.
+type Mail struct {
+	ID       int64
+	Account  string
+	Channel  string
+	Address  string
+	Message  *core.Message // the inbound message, or the outbound one that Event is about; nil for a Trigger
+	Event    *core.Event   // nil for an inbound message
+	Trigger  *Trigger      // set when an operator asks a bot to begin a conversation
+	Attempts int           // failed tries so far
+	Since    time.Time
+}
+
+// Trigger asks a bot to begin a conversation with a member (docs/spec/vumi-sandbox.md 5, "Push trigger").
+type Trigger struct {
+	Bot string `json:"bot"`
+}
+
+// notice is what stands in the column "event".
+type notice struct {
+	Event   *core.Event `json:"event,omitempty"`
+	Trigger *Trigger    `json:"trigger,omitempty"`
+}
+
+// Mailbox is the queue of mail, one lane per member: (channel, address).
+type Mailbox struct {
+	db      *db.DB
+	now     func() time.Time
+	lanes   *lanes[Mail]
+	settled func(Mail, int)
+}
+
+// Sizes of the mailbox in memory, and how often a turn is tried again when a part of the server failed it.
+const (
+	mailLimit    = 20_000
+	mailWorkers  = 1024
+	mailAttempts = 5
+	scanEvery    = time.Second
+)
+
+func newMailbox(d *db.DB, now func() time.Time) *Mailbox {
+	m := &Mailbox{db: d, now: now, lanes: newLanes[Mail](mailLimit, mailWorkers, scanEvery), settled: func(Mail, int) {}}
+	m.lanes.id = func(mail Mail) int64 { return mail.ID }
+	m.lanes.lane = func(mail Mail) string { return mail.Channel + "\x00" + mail.Address }
+	m.lanes.load = m.load
+	return m
+}
+
+// OnSettled sets what is told, after the commit, that a mail has left the queue, with the number of messages that were
+// sent in answer. It must be set before Run and must be quick.
+func (m *Mailbox) OnSettled(fn func(mail Mail, replies int)) { m.settled = fn }
+
+// Handler deals with one mail. It commits its effects together with Done. An error means that nothing was committed:
+// the mail is tried again later, at most a few times, and parked then; a [*Poison] error parks it at once.
+type Handler func(context.Context, Mail) error
+
+// Poison is an error that would come again: the mail is parked for an operator, with the reason.
+type Poison struct{ Reason string }
+
+// Error returns the reason.
+func (p *Poison) Error() string { return p.Reason }
+
+// Run hands mail to the handler until ctx ends, then waits for the handlers under way.
+func (m *Mailbox) Run(ctx context.Context, handle Handler) error {
+	m.lanes.handle = func(ctx context.Context, mail Mail) time.Duration { return m.attempt(ctx, mail, handle) }
+	return m.lanes.run(ctx)
+}
+
+// Post puts a mail into the queue as part of the transaction in ctx.
+func (m *Mailbox) Post(ctx context.Context, mail Mail) error {
+	text := ""
+	if mail.Event != nil || mail.Trigger != nil {
+		b, err := json.Marshal(notice{mail.Event, mail.Trigger})
+		if err != nil {
+			return err
+		}
+		text = string(b)
+	}
+	id := ""
+	if mail.Message != nil {
+		id = mail.Message.ID
+	}
+	mail.Since = m.now()
+	return m.db.Tx(ctx, func(ctx context.Context) error {
+		err := m.db.Row(ctx, "INSERT INTO mailbox (account, channel, address, message, event, attempts, parked, created_at) "+
+			"VALUES ($1, $2, $3, $4, $5, 0, '', $6) RETURNING id",
+			[]any{mail.Account, mail.Channel, mail.Address, id, text, mail.Since.UnixMicro()}, &mail.ID)
+		if err != nil {
+			return fmt.Errorf("post mail: %w", err)
+		}
+		m.db.AfterCommit(ctx, func() { m.lanes.post(mail) })
+		return nil
+	})
+}
+
+// Done takes a mail out of the queue as part of the transaction that holds its effects. replies is the number of
+// messages sent in answer to it.
+func (m *Mailbox) Done(ctx context.Context, mail Mail, replies int) error {
+	n, err := m.db.Exec(ctx, "DELETE FROM mailbox WHERE id = $1 AND parked = ''", mail.ID)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return errNoRow // the effects of this transaction have been committed before
+	}
+	m.db.AfterCommit(ctx, func() { m.settled(mail, replies) })
+	return nil
+}
+
+func (m *Mailbox) attempt(ctx context.Context, mail Mail, handle Handler) time.Duration {
+	if mail.Attempts == 0 {
+		mail.Attempts = m.failures(ctx, mail)
+	}
+	err := handle(ctx, mail)
+	if err == nil || errors.Is(err, errNoRow) {
+		return 0
+	}
+	if ctx.Err() != nil {
+		return scanEvery // stopping: the row stays for the next start
+	}
+	poison, isPoison := errors.AsType[*Poison](err)
+	if isPoison || mail.Attempts+1 >= mailAttempts {
+		reason := err.Error()
+		if isPoison {
+			reason = poison.Reason
+		}
+		if err = m.park(ctx, mail, reason); err == nil {
+			return 0
+		}
+	} else if _, failed := m.db.Exec(ctx, "UPDATE mailbox SET attempts = attempts + 1 WHERE id = $1", mail.ID); failed != nil {
+		err = errors.Join(err, failed)
+	}
+	slog.WarnContext(ctx, "mail will be tried again", "mail", mail.ID, "channel", mail.Channel, "error", err)
+	return 250 * time.Millisecond << (2 * min(mail.Attempts, 4))
+}
+
+// failures reads how often a mail has failed, also in an earlier life of the process.
+func (m *Mailbox) failures(ctx context.Context, mail Mail) (n int) {
+	if mail.Since.Add(100 * time.Millisecond).After(m.now()) {
+		return 0 // it has just come in
+	}
+	if err := m.db.Row(ctx, "SELECT attempts FROM mailbox WHERE id = $1", []any{mail.ID}, &n); err != nil {
+		return 0 // the handler will meet the same trouble and tell
+	}
+	return n
+}
+
+// park takes a mail out of the running queue and leaves it for an operator.
+func (m *Mailbox) park(ctx context.Context, mail Mail, reason string) error {
+	slog.ErrorContext(ctx, "mail parked", "mail", mail.ID, "channel", mail.Channel, "reason", reason)
+	return m.db.Tx(ctx, func(ctx context.Context) error {
+		_, err := m.db.Exec(ctx, "UPDATE mailbox SET parked = $2, attempts = attempts + 1 WHERE id = $1", mail.ID, reason)
+		m.db.AfterCommit(ctx, func() { m.settled(mail, 0) })
+		return err
+	})
+}
+
+// Parked is a mail that waits for an operator.
+type Parked struct {
+	Mail
+	Reason string
+}
+
+const mailColumns = "SELECT b.id, b.account, b.channel, b.address, b.message, b.event, b.attempts, b.parked, b.created_at FROM mailbox b "
+
+// Parked returns the parked mail of an account, oldest first, at most limit.
+func (m *Mailbox) Parked(ctx context.Context, account string, limit int) ([]Parked, error) {
+	return m.read(ctx, "WHERE b.account = $1 AND b.parked <> '' ORDER BY b.id LIMIT $2", account, limit)
+}
+
+// Retry puts a parked mail of the account back into the queue.
+func (m *Mailbox) Retry(ctx context.Context, account string, id int64) error {
+	return m.unpark(ctx, "UPDATE mailbox SET parked = '', attempts = 0 WHERE id = $1 AND account = $2 AND parked <> ''", account, id)
+}
+
+// Drop deletes a parked mail of the account. The message itself stays in the log.
+func (m *Mailbox) Drop(ctx context.Context, account string, id int64) error {
+	return m.unpark(ctx, "DELETE FROM mailbox WHERE id = $1 AND account = $2 AND parked <> ''", account, id)
+}
+
+func (m *Mailbox) unpark(ctx context.Context, text, account string, id int64) error {
+	n, err := m.db.Exec(ctx, text, id, account)
+	if err == nil && n == 0 {
+		err = core.Errorf(core.NotFound, "no parked mail has the number %d", id)
+	}
+	if err == nil {
+		m.lanes.nudge()
+	}
+	return err
+}
+
+// load returns the oldest rows that wait for a bot.
+func (m *Mailbox) load(ctx context.Context, limit int) ([]Mail, error) {
+	parked, err := m.read(ctx, "WHERE b.parked = '' ORDER BY b.id LIMIT $1", limit)
+	if err != nil {
+		return nil, err
+	}
+	mail := make([]Mail, len(parked))
+	for i, p := range parked {
+		mail[i] = p.Mail
+	}
+	return mail, nil
+}
+
+func (m *Mailbox) read(ctx context.Context, where string, args ...any) ([]Parked, error) {
+	ids := map[string][]int{}
+	all := []Parked{}
+	rows, err := m.db.Query(ctx, mailColumns+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what matters
+	for rows.Next() {
+		var p Parked
+		var message, text string
+		var since int64
+		if err := rows.Scan(&p.ID, &p.Account, &p.Channel, &p.Address, &message, &text, &p.Attempts, &p.Reason, &since); err != nil {
+			return nil, err
+		}
+		p.Since = time.UnixMicro(since).UTC()
+		if text != "" {
+			var n notice
+			if err := json.Unmarshal([]byte(text), &n); err != nil {
+				return nil, fmt.Errorf("mail %d: %w", p.ID, err)
+			}
+			p.Event, p.Trigger = n.Event, n.Trigger
+		}
+		if message != "" {
+			ids[message] = append(ids[message], len(all))
+		}
+		all = append(all, p)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return all, eachMessage(ctx, m.db, ids, func(i int, msg *core.Message) { all[i].Message = msg })
+}
+
+// eachMessage reads messages by id, some hundred at a time, and hands them out to the places that asked for them.
+func eachMessage(ctx context.Context, d *db.DB, places map[string][]int, give func(int, *core.Message)) error {
+	const chunk = 256
+	keys := make([]string, 0, len(places))
+	for id := range places {
+		keys = append(keys, id)
+	}
+	text := selectMessage + "WHERE m.id IN ("
+	for i := range chunk {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprint("$", i+1)
+	}
+	text += ")"
+	for len(keys) > 0 {
+		args := make([]any, chunk)
+		for i := range args {
+			args[i] = keys[min(i, len(keys)-1)] // the last one fills up
+		}
+		found, err := db.Collect(ctx, d, func(r *sql.Rows) (*core.Message, error) { return scanMessage(r) }, text, args...)
+		if err != nil {
+			return err
+		}
+		for _, m := range found {
+			for _, place := range places[m.ID] {
+				give(place, m)
+			}
+		}
+		keys = keys[min(chunk, len(keys)):]
+	}
+	return nil
+}

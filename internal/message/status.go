@@ -1,0 +1,147 @@
+package message
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"indaba/internal/core"
+	"indaba/internal/db"
+)
+
+// Change is a step in the life of a message.
+type Change struct {
+	Status core.Status
+	Reason string
+	At     int64 // microseconds since 1970, UTC
+}
+
+// SetStatus moves an outbound message to a status if that can follow the one it has, and notes it in its history. An
+// empty externalID leaves the known one. It returns whether anything changed.
+func (s *Service) SetStatus(ctx context.Context, id string, status core.Status, reason, externalID string) (changed bool, err error) {
+	err = s.db.Tx(ctx, func(ctx context.Context) error {
+		changed = false
+		below := status // the ladder, as core.Status.CanFollow tells it
+		if status == core.Failed {
+			below = core.Delivered
+		}
+		n, err := s.db.Exec(ctx, "UPDATE message SET status = $2, status_reason = $3, "+
+			"external_id = CASE WHEN $4 = '' THEN external_id ELSE $4 END WHERE id = $1 AND direction = 2 AND status < $5",
+			id, int(status), reason, externalID, int(below))
+		if err != nil || n == 0 {
+			return err
+		}
+		changed = true
+		return s.history(ctx, id, status, reason)
+	})
+	if err != nil {
+		return false, fmt.Errorf("set the status of message %s: %w", id, err)
+	}
+	return changed, nil
+}
+
+func (s *Service) history(ctx context.Context, id string, status core.Status, reason string) error {
+	_, err := s.db.Exec(ctx, "INSERT INTO status_change (message, status, reason, at) VALUES ($1, $2, $3, $4)",
+		id, int(status), reason, s.now().UnixMicro())
+	return err
+}
+
+// History returns the steps of an outbound message after it was queued, oldest first.
+func (s *Service) History(ctx context.Context, id string) ([]Change, error) {
+	return db.Collect(ctx, s.db, func(r *sql.Rows) (c Change, err error) {
+		var status int
+		err = r.Scan(&status, &c.Reason, &c.At)
+		c.Status = core.Status(status)
+		return c, err
+	}, "SELECT status, reason, at FROM status_change WHERE message = $1 ORDER BY id", id)
+}
+
+// Callback is a provider's word on a message of ours.
+type Callback struct {
+	Channel    string
+	MessageID  string // our id, if the provider handed it back
+	ExternalID string // the provider's id
+	Address    string // the recipient, if told
+	Status     core.Status
+	Reason     string
+}
+
+// Report applies a provider's status callback. It finds the message by our id, by the provider's, or, when exactly one
+// message to that address is in state unknown, by the address: that settles it. A callback about a message whose
+// request has not been answered yet is kept and applied with the answer. It returns the message as it was when its
+// status changed, else nil.
+func (s *Service) Report(ctx context.Context, c Callback) (changed *core.Message, err error) {
+	err = s.db.Tx(ctx, func(ctx context.Context) error {
+		changed = nil
+		m, err := s.meant(ctx, c)
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			if c.ExternalID == "" {
+				return nil
+			}
+			_, err := s.db.Exec(ctx, "INSERT INTO status_orphan (channel, external_id, status, reason, at) VALUES ($1, $2, $3, $4, $5)",
+				c.Channel, c.ExternalID, int(c.Status), c.Reason, s.now().UnixMicro())
+			return err
+		}
+		external := ""
+		if m.ExternalID == "" {
+			external = c.ExternalID
+		}
+		ok, err := s.SetStatus(ctx, m.ID, c.Status, c.Reason, external)
+		if ok {
+			changed = m
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("apply a status callback: %w", err)
+	}
+	return changed, nil
+}
+
+// meant finds the message that a callback is about, or nil.
+func (s *Service) meant(ctx context.Context, c Callback) (*core.Message, error) {
+	if c.MessageID != "" {
+		m, err := s.one(ctx, "WHERE m.id = $1 AND m.channel = $2 AND m.direction = 2", c.MessageID, c.Channel)
+		if err == nil || core.KindOf(err) != core.NotFound {
+			return m, err
+		}
+	}
+	if c.ExternalID != "" {
+		m, err := s.one(ctx, "WHERE m.channel = $1 AND m.external_id = $2 AND m.direction = 2 AND m.external_id <> ''",
+			c.Channel, c.ExternalID)
+		if err == nil || core.KindOf(err) != core.NotFound {
+			return m, err
+		}
+	}
+	if c.Address == "" {
+		return nil, nil
+	}
+	unknown, err := s.some(ctx, "WHERE m.channel = $1 AND m.address = $2 AND m.status = 4 LIMIT 2", c.Channel, c.Address)
+	if err != nil || len(unknown) != 1 || unknown[0].ExternalID != "" {
+		return nil, err
+	}
+	return unknown[0], nil
+}
+
+// orphans applies the callbacks that came before the answer which told the provider's id, and returns the last status.
+func (s *Service) orphans(ctx context.Context, m *core.Message, externalID string) (core.Status, string, error) {
+	if externalID == "" {
+		return 0, "", nil
+	}
+	var status int
+	var reason string
+	err := s.db.Row(ctx, "SELECT status, reason FROM status_orphan WHERE channel = $1 AND external_id = $2 ORDER BY status DESC, id DESC LIMIT 1",
+		[]any{m.Channel, externalID}, &status, &reason)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, "", nil
+	}
+	if err != nil {
+		return 0, "", err
+	}
+	_, err = s.db.Exec(ctx, "DELETE FROM status_orphan WHERE channel = $1 AND external_id = $2", m.Channel, externalID)
+	return core.Status(status), reason, err
+}

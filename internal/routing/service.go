@@ -1,0 +1,219 @@
+package routing
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"time"
+
+	"indaba/internal/core"
+	"indaba/internal/db"
+)
+
+// Groups tells which static groups the contact behind an address is in.
+type Groups interface {
+	GroupsOf(ctx context.Context, account, deliveryClass, address string) ([]string, error)
+}
+
+// Service keeps routing tables and routers and resolves routes.
+type Service struct {
+	db     *db.DB
+	groups Groups
+	now    func() time.Time
+
+	mu     sync.Mutex
+	tables map[string]*table // by account; emptied when configuration changes
+}
+
+// table is an account's routing, as read from the database.
+type table struct {
+	targets map[Endpoint]Endpoint
+	routers map[string]*Router
+}
+
+// New returns the service over a database.
+func New(d *db.DB, groups Groups, now func() time.Time) *Service {
+	s := &Service{db: d, groups: groups, now: now, tables: map[string]*table{}}
+	d.OnChange(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		clear(s.tables)
+	})
+	return s
+}
+
+// Link makes target the place where what leaves source goes, in place of any earlier target.
+func (s *Service) Link(ctx context.Context, account string, entries ...Entry) error {
+	for _, e := range entries {
+		if err := e.check(); err != nil {
+			return err
+		}
+	}
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		for _, e := range entries {
+			if err := s.exists(ctx, account, e.Source); err != nil {
+				return err
+			}
+			if err := s.exists(ctx, account, e.Target); err != nil {
+				return err
+			}
+			if _, err := s.db.Exec(ctx, "INSERT INTO route (account, source, target) VALUES ($1, $2, $3) "+
+				"ON CONFLICT (account, source) DO UPDATE SET target = excluded.target",
+				account, e.Source.String(), e.Target.String()); err != nil {
+				return fmt.Errorf("link %s to %s: %w", e.Source, e.Target, err)
+			}
+		}
+		return s.db.Changed(ctx)
+	})
+}
+
+// exists refuses endpoints of things that the account does not have.
+func (s *Service) exists(ctx context.Context, account string, e Endpoint) error {
+	from := map[Kind]string{Channel: "channel", Bot: "bot", RouterIn: "router", RouterOut: "router"}[e.Kind]
+	var n int
+	if err := s.db.Row(ctx, "SELECT count(*) FROM "+from+" WHERE key = $1 AND account = $2", []any{e.Key, account}, &n); err != nil {
+		return err
+	}
+	if n == 0 {
+		return core.Errorf(core.NotFound, "there is no %s %s", from, e.Key)
+	}
+	return nil
+}
+
+// Unlink removes the entry of a source.
+func (s *Service) Unlink(ctx context.Context, account string, source Endpoint) error {
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, "DELETE FROM route WHERE account = $1 AND source = $2", account, source.String())
+		if err == nil && n == 0 {
+			return core.Errorf(core.NotFound, "nothing is linked from %s", source)
+		}
+		if err != nil {
+			return err
+		}
+		return s.db.Changed(ctx)
+	})
+}
+
+// Forget removes every entry from or to a channel, router or bot that is being deleted.
+func (s *Service) Forget(ctx context.Context, account, key string) error {
+	pattern := "%:" + key + ":%"
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		if _, err := s.db.Exec(ctx, "DELETE FROM route WHERE account = $1 AND (source LIKE $2 OR target LIKE $2)", account, pattern); err != nil {
+			return err
+		}
+		return s.db.Changed(ctx)
+	})
+}
+
+// Table returns the account's entries, in order of their sources.
+func (s *Service) Table(ctx context.Context, account string) ([]Entry, error) {
+	return db.Collect(ctx, s.db, func(r *sql.Rows) (e Entry, err error) {
+		var source, target string
+		if err = r.Scan(&source, &target); err != nil {
+			return e, err
+		}
+		if e.Source, err = ParseEndpoint(source); err != nil {
+			return e, err
+		}
+		e.Target, err = ParseEndpoint(target)
+		return e, err
+	}, "SELECT source, target FROM route WHERE account = $1 ORDER BY source", account)
+}
+
+func (s *Service) table(ctx context.Context, account string) (*table, error) {
+	s.mu.Lock()
+	t := s.tables[account]
+	s.mu.Unlock()
+	if t != nil {
+		return t, nil
+	}
+	t = &table{targets: map[Endpoint]Endpoint{}, routers: map[string]*Router{}}
+	entries, err := s.Table(ctx, account)
+	if err != nil {
+		return nil, fmt.Errorf("read the routing table: %w", err)
+	}
+	for _, e := range entries {
+		t.targets[e.Source] = e.Target
+	}
+	routers, err := s.Routers(ctx, account)
+	if err != nil {
+		return nil, fmt.Errorf("read the routers: %w", err)
+	}
+	for _, r := range routers {
+		t.routers[r.Key] = r
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tables[account] = t
+	return t, nil
+}
+
+// maxHops ends routes that go in circles.
+const maxHops = 10
+
+// Decision is where a message goes.
+type Decision struct {
+	Bot      string // key of the bot; empty when Reply is set
+	Endpoint string // of the bot
+	// Reply is what a router itself answers, with the session event of the answer; nothing else gets the message.
+	Reply        *string
+	ReplySession core.SessionEvent
+	// Message is what the bot gets: the message itself, unless a router changed it.
+	Message *core.Message
+	// Commit writes what routers noted, as part of the transaction that ends the turn; nil when there is nothing.
+	Commit func(context.Context) error
+}
+
+// Inbound finds the bot for a message from a person. A *NoRoute error means that the table leads nowhere.
+func (s *Service) Inbound(ctx context.Context, m *core.Message, deliveryClass string) (Decision, error) {
+	t, err := s.table(ctx, m.Account)
+	if err != nil {
+		return Decision{}, err
+	}
+	at := Endpoint{Channel, m.Channel, Default}
+	d := Decision{Message: m}
+	for range maxHops {
+		target, ok := t.targets[at]
+		if !ok {
+			return d, &NoRoute{at}
+		}
+		if target.Kind == Bot {
+			d.Bot, d.Endpoint = target.Key, target.Name
+			return d, nil
+		}
+		router := t.routers[target.Key]
+		if router == nil {
+			return d, &NoRoute{target}
+		}
+		name, err := s.choose(ctx, router, &d, deliveryClass)
+		if err != nil {
+			return d, fmt.Errorf("router %s: %w", router.Name, err)
+		}
+		if d.Reply != nil {
+			return d, nil
+		}
+		at = Endpoint{RouterOut, router.Key, name}
+	}
+	return d, &NoRoute{at}
+}
+
+// Outbound finds the channel by which a message leaves a bot's endpoint.
+func (s *Service) Outbound(ctx context.Context, account, bot, endpoint string) (channel string, err error) {
+	t, err := s.table(ctx, account)
+	if err != nil {
+		return "", err
+	}
+	at := Endpoint{Bot, bot, endpoint}
+	for range maxHops {
+		target, ok := t.targets[at]
+		if !ok {
+			return "", &NoRoute{at}
+		}
+		if target.Kind == Channel {
+			return target.Key, nil
+		}
+		at = Endpoint{RouterIn, target.Key, Default}
+	}
+	return "", &NoRoute{at}
+}
