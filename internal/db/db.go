@@ -84,7 +84,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	d.pool.SetMaxOpenConns(o.Readers + o.Writers)
+	d.pool.SetMaxOpenConns(o.Readers + o.Writers + 1) // one for Lock
 	d.pool.SetMaxIdleConns(o.Readers + o.Writers)
 	d.reads = newStatements(d.pool.PrepareContext)
 	if err := d.start(ctx, o.Writers); err != nil {

@@ -128,6 +128,9 @@ func (s *Service) CreateRouter(ctx context.Context, r *Router) error {
 		if err != nil {
 			return fmt.Errorf("create a router: %w", err)
 		}
+		if err := s.audit.Audit(ctx, r.Account, "router.create", r.Key, r); err != nil {
+			return err
+		}
 		return s.db.Changed(ctx)
 	})
 }
@@ -140,6 +143,9 @@ func (s *Service) DeleteRouter(ctx context.Context, account, key string) error {
 			err = core.Errorf(core.NotFound, "there is no router %s", key)
 		}
 		if err != nil {
+			return err
+		}
+		if err := s.audit.Audit(ctx, account, "router.delete", key, nil); err != nil {
 			return err
 		}
 		return s.Forget(ctx, account, key)

@@ -20,6 +20,7 @@ type Groups interface {
 type Service struct {
 	db     *db.DB
 	groups Groups
+	audit  core.Auditor
 	now    func() time.Time
 
 	mu     sync.Mutex
@@ -33,8 +34,8 @@ type table struct {
 }
 
 // New returns the service over a database.
-func New(d *db.DB, groups Groups, now func() time.Time) *Service {
-	s := &Service{db: d, groups: groups, now: now, tables: map[string]*table{}}
+func New(d *db.DB, groups Groups, audit core.Auditor, now func() time.Time) *Service {
+	s := &Service{db: d, groups: groups, audit: audit, now: now, tables: map[string]*table{}}
 	d.OnChange(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -63,6 +64,9 @@ func (s *Service) Link(ctx context.Context, account string, entries ...Entry) er
 				account, e.Source.String(), e.Target.String()); err != nil {
 				return fmt.Errorf("link %s to %s: %w", e.Source, e.Target, err)
 			}
+			if err := s.audit.Audit(ctx, account, "route.link", e.Source.String(), e.Target.String()); err != nil {
+				return err
+			}
 		}
 		return s.db.Changed(ctx)
 	})
@@ -89,6 +93,9 @@ func (s *Service) Unlink(ctx context.Context, account string, source Endpoint) e
 			return core.Errorf(core.NotFound, "nothing is linked from %s", source)
 		}
 		if err != nil {
+			return err
+		}
+		if err := s.audit.Audit(ctx, account, "route.unlink", source.String(), nil); err != nil {
 			return err
 		}
 		return s.db.Changed(ctx)

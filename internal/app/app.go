@@ -1,0 +1,211 @@
+// Package app puts the parts together: it is the only package that knows all of them. Open gives the services of a
+// database to whoever works on it, such as a command; Start makes a server of them.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"indaba/internal/account"
+	"indaba/internal/bot"
+	"indaba/internal/bot/js"
+	"indaba/internal/bot/sandbox"
+	"indaba/internal/channel/all"
+	"indaba/internal/config"
+	"indaba/internal/contact"
+	"indaba/internal/core"
+	"indaba/internal/db"
+	"indaba/internal/egress"
+	"indaba/internal/gateway"
+	"indaba/internal/kv"
+	"indaba/internal/message"
+	"indaba/internal/metric"
+	"indaba/internal/optout"
+	"indaba/internal/routing"
+	"indaba/internal/secret"
+	"indaba/internal/user"
+)
+
+// App is Indaba on one database.
+type App struct {
+	Config   *config.Config
+	DB       *db.DB
+	Accounts *account.Service
+	Users    *user.Service
+	Contacts *contact.Service
+	KV       *kv.Service
+	Metrics  *metric.Service
+	Optouts  *optout.Service
+	Messages *message.Service
+	Routes   *routing.Service
+	Channels *gateway.Store
+	Gateway  *gateway.Gateway
+	Bots     *bot.Store
+	Runtime  *bot.Runtime
+
+	server   *http.Server
+	listener net.Listener
+	release  func() error
+	quit     context.CancelFunc // stops the taking of new work
+	abort    context.CancelFunc // ends the work in hand
+	working  sync.WaitGroup
+	fatal    chan error
+}
+
+// Open opens and migrates the database that the configuration names and makes the services. Nothing runs yet.
+func Open(ctx context.Context, c *config.Config) (*App, error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	key, err := c.LoadSecretKey()
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := secret.New(key)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{Config: c, fatal: make(chan error, 1)}
+	a.DB, err = db.Open(ctx, databaseURL(c), db.Options{Fatal: a.fail})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.Migrate(ctx, a.DB); err != nil {
+		return nil, errors.Join(err, a.DB.Close())
+	}
+	if err := a.assemble(sealer); err != nil {
+		return nil, errors.Join(err, a.DB.Close())
+	}
+	return a, nil
+}
+
+func databaseURL(c *config.Config) string {
+	if c.Database != "" {
+		return c.Database
+	}
+	return filepath.Join(c.Data, "indaba.db")
+}
+
+// fail hands on what the server cannot live with.
+func (a *App) fail(err error) {
+	select {
+	case a.fatal <- err:
+	default:
+	}
+}
+
+// Fatal gives the error after which the process must end without a further write.
+func (a *App) Fatal() <-chan error { return a.fatal }
+
+// assemble makes the services and connects them.
+func (a *App) assemble(sealer *secret.Sealer) (err error) {
+	c, now := a.Config, time.Now
+	a.Accounts = account.New(a.DB, now)
+	a.Users = user.New(a.DB, now)
+	a.Contacts = contact.New(a.DB, now)
+	a.KV = kv.New(a.DB, kv.Quota{Hard: c.KV.Quota}, now)
+	a.Metrics = metric.New(a.DB, now)
+	a.Optouts = optout.New(a.DB, now)
+	a.Messages = message.New(a.DB, now)
+	a.Routes = routing.New(a.DB, groups{a.Contacts}, a.Accounts, now)
+	a.Channels = gateway.NewStore(a.DB, sealer, a.Accounts, all.Types(), now)
+	a.Gateway = gateway.New(a.DB, a.Channels, a.Messages, gateway.Options{
+		PublicURL: c.PublicURL, MaxBody: int64(c.MaxBody), GiveUpAfter: c.Delivery.GiveUpAfter, Now: now,
+		Notify: func(ctx context.Context, m *core.Message, e core.Event) error { return a.Runtime.Notify(ctx, m, e) },
+	})
+	if a.Bots, err = bot.NewStore(a.DB, a.Accounts, now); err != nil {
+		return err
+	}
+	guard, err := egress.New(egress.Options{AllowHosts: c.Egress.AllowHosts, Timeout: c.Egress.Timeout, MaxBody: int64(c.Egress.MaxBody)})
+	if err != nil {
+		return err
+	}
+	loader := sandbox.New(sandbox.Deps{
+		Contacts: a.Contacts, KV: a.KV, Metrics: a.Metrics, Optouts: a.Optouts, Messages: a.Messages, Egress: guard,
+		Accounts: flags{a.Accounts}, Now: now, Isolation: js.Isolation(c.Bot.Isolation),
+		Limits: js.Limits{CPU: c.Bot.CPU, Wall: c.Bot.Wall, MemoryBytes: int64(c.Bot.Memory)},
+	})
+	a.Runtime = bot.NewRuntime(a.DB, a.Bots, a.Messages, a.Routes, a.Gateway, map[string]bot.Loader{bot.Sandbox: loader}, now)
+	return nil
+}
+
+// Close closes the database of an App that was opened and not started.
+func (a *App) Close() error {
+	a.Runtime.Close()
+	return a.DB.Close()
+}
+
+// Start takes the database for this process, listens, and begins to work.
+func (a *App) Start(ctx context.Context) (err error) {
+	if a.release, err = a.DB.Lock(ctx, filepath.Join(a.Config.Data, "indaba.lock")); err != nil {
+		return err
+	}
+	if a.listener, err = net.Listen("tcp", a.Config.Listen); err != nil {
+		return errors.Join(fmt.Errorf("listen: %w", err), a.release())
+	}
+	a.Gateway.SetPublicURL(a.URL())
+	work, abort := context.WithCancel(context.Background())
+	taking, quit := context.WithCancel(work)
+	a.abort, a.quit = abort, quit
+	a.run("mailbox", func() error {
+		return a.Messages.Mailbox.Run(taking, func(_ context.Context, mail message.Mail) error { return a.Runtime.Handle(work, mail) })
+	})
+	a.run("outbox", func() error { return a.Messages.Outbox.Run(taking, a.Gateway.Deliver) })
+	a.run("configuration watch", func() error { return a.DB.WatchChanges(taking, changesEvery) })
+	a.run("housekeeping", func() error { return a.housekeeping(taking) })
+	a.server = a.newServer()
+	a.run("http", func() error {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// run runs one long-lived part. A part that ends with an error takes the server down.
+func (a *App) run(name string, part func() error) {
+	a.working.Go(func() {
+		if err := part(); err != nil {
+			a.fail(fmt.Errorf("%s: %w", name, err))
+		}
+	})
+}
+
+// Addr returns the address that the server listens on.
+func (a *App) Addr() net.Addr { return a.listener.Addr() }
+
+// URL returns where the outside reaches the server.
+func (a *App) URL() string { return a.Config.BaseURL(a.Addr()) }
+
+// Stop ends the server in order: no new requests; those under way get their answers, for as long as ctx lasts; no new
+// turns or deliveries, and those under way end; then the database. What was not finished waits for the next start.
+func (a *App) Stop(ctx context.Context) error {
+	if err := a.server.Shutdown(ctx); err != nil {
+		slog.WarnContext(ctx, "requests were cut off", "error", err)
+		_ = a.server.Close() // nobody waits any more
+	}
+	a.quit()
+	ended := make(chan struct{})
+	go func() {
+		a.working.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		a.abort()
+		<-ended
+	}
+	a.abort()
+	a.Runtime.Close()
+	return errors.Join(a.release(), a.DB.Close())
+}

@@ -1,0 +1,135 @@
+// Package bot keeps bots and their deployed versions, runs a turn of the right bot for each mail, and keeps the record
+// of turns. How a bot's program is run is up to the dialect of its kind: see [Loader]. The package sends nothing itself:
+// replies go into the outbox in the commit that ends the turn.
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"indaba/internal/bot/bundle"
+	"indaba/internal/bot/js"
+	"indaba/internal/core"
+)
+
+// Sandbox is the kind of bots written for the Vumi JavaScript sandbox (docs/spec/vumi-sandbox.md).
+const Sandbox = "sandbox"
+
+// Bot is a program that answers.
+type Bot struct {
+	Key       string
+	Account   string
+	Name      string
+	Kind      string
+	Version   int64             // the version that answers; 0 before the first deployment
+	Config    map[string]string // the operator's values, which win over those that came with the version
+	CreatedAt time.Time
+}
+
+// Version is one deployed, immutable program of a bot.
+type Version struct {
+	Bot       string
+	Number    int64 // from 1
+	Hash      string
+	CreatedAt time.Time
+}
+
+// Turn is one run of a bot for one thing that happened.
+type Turn struct {
+	Bot     *Bot
+	Version int64
+	Config  map[string]string // what the program sees: the version's values under the bot's
+	Message *core.Message     // the inbound message, or the outbound one that Event is about; nil for a trigger
+	Event   *core.Event       // nil unless the turn is for an event
+	Trigger bool              // an operator asks the bot to begin a conversation with Address
+	Channel string            // where the member is
+	Address string            // the member
+	Seed    [32]byte          // all randomness of the turn
+	Alone   bool              // share the virtual machine with no other turn
+}
+
+// Send is one message that a turn wants sent.
+type Send struct {
+	// Reply says that the message answers Turn.Message; it goes back the way that came. Otherwise it leaves by
+	// Endpoint and the routing table.
+	Reply          bool
+	ToGroup        bool // a reply to the group that the message came from
+	Endpoint       string
+	To             string // only without Reply
+	Content        *string
+	SessionEvent   core.SessionEvent
+	HelperMetadata json.RawMessage
+}
+
+// Result is what came of a turn. Its sends are committed together with the mark that the mail is done, and not at all
+// unless Outcome is js.Done.
+type Result struct {
+	Outcome  js.Outcome
+	Err      string // for the author of the bot; empty for js.Done
+	Sends    []Send
+	Log      []LogLine
+	Commands int
+	CPU      time.Duration
+	Wall     time.Duration
+	Record   Record
+}
+
+// Record is what a replay needs of a turn.
+type Record struct {
+	Command string            `json:"command"` // what the run was started with, as JSON
+	Seed    []byte            `json:"seed"`
+	Config  map[string]string `json:"config"`
+	Trace   []js.TraceEntry   `json:"trace"`
+}
+
+// LogLine is one line of a bot's log.
+type LogLine struct {
+	Level Level     `json:"level"`
+	Text  string    `json:"text"`
+	At    time.Time `json:"at"`
+}
+
+// Level is the weight of a log line, numbered as in Python's logging.
+type Level int
+
+// The levels.
+const (
+	Debug    Level = 10
+	Info     Level = 20
+	Warning  Level = 30
+	Error    Level = 40
+	Critical Level = 50
+)
+
+// String returns the level's name in capitals, as the log shows it.
+func (l Level) String() string {
+	switch {
+	case l >= Critical:
+		return "CRITICAL"
+	case l >= Error:
+		return "ERROR"
+	case l >= Warning:
+		return "WARNING"
+	case l >= Info:
+		return "INFO"
+	default:
+		return "DEBUG"
+	}
+}
+
+// Runner runs turns of one version of one bot. It is safe for concurrent use.
+type Runner interface {
+	// Wants reports whether the bot is to be told of events (docs/spec/vumi-sandbox.md 5, process_events).
+	Wants(config map[string]string) bool
+	// Run runs one turn. An error means that a part of the server failed and the turn should be tried again; whatever
+	// the bot did wrong is in the result.
+	Run(ctx context.Context, t *Turn) (Result, error)
+	// Replay feeds a recorded turn to the program and returns where its commands differ.
+	Replay(ctx context.Context, t *Turn, r Record) (Result, []js.Difference, error)
+	// Close ends the runs under way and frees what the runner holds.
+	Close()
+}
+
+// Loader makes the runner of a version; one per kind.
+type Loader func(b *Bot, v Version, program *bundle.Bundle) (Runner, error)

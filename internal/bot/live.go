@@ -1,0 +1,129 @@
+package bot
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+
+	"indaba/internal/bot/js"
+	"indaba/internal/core"
+	"indaba/internal/message"
+	"indaba/internal/routing"
+)
+
+// acquire returns the bot with its program in memory, loading it when it is not there or has changed. The caller
+// releases it after the turn.
+func (r *Runtime) acquire(ctx context.Context, account, key string) (*live, error) {
+	r.mu.Lock()
+	l := r.live[key]
+	if l != nil && !l.stale && l.bot.Account == account {
+		l.turns++
+		r.mu.Unlock()
+		return l, nil
+	}
+	r.mu.Unlock()
+
+	b, err := r.store.Get(ctx, account, key)
+	if err != nil {
+		return nil, err
+	}
+	if b.Version == 0 {
+		return nil, &message.Poison{Reason: "bot " + b.Name + " has no program yet: deploy one"}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.live[key]; l != nil && l.bot.Version == b.Version && maps.Equal(l.bot.Config, b.Config) {
+		l.stale = false
+		l.turns++
+		return l, nil
+	}
+	fresh, err := r.load(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if old := r.live[key]; old != nil {
+		r.retire(old)
+	}
+	r.live[key] = fresh
+	fresh.turns++
+	return fresh, nil
+}
+
+// load makes the runner of a bot's current version. A program that does not load is the bot's fault.
+func (r *Runtime) load(ctx context.Context, b *Bot) (*live, error) {
+	loader := r.loaders[b.Kind]
+	if loader == nil {
+		return nil, &message.Poison{Reason: "bot " + b.Name + " is of kind " + b.Kind + ", which this server does not run"}
+	}
+	program, err := r.store.Program(ctx, b.Key, b.Version)
+	if err != nil {
+		return nil, err
+	}
+	version, err := r.store.Version(ctx, b.Key, b.Version)
+	if err != nil {
+		return nil, err
+	}
+	runner, err := loader(b, version, program)
+	if err != nil {
+		return nil, &message.Poison{Reason: "bot " + b.Name + " does not load: " + err.Error()}
+	}
+	return &live{bot: b, program: program, config: effective(b, program), runner: runner}, nil
+}
+
+func (r *Runtime) release(l *live) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.turns--
+	if l.retired && l.turns == 0 {
+		l.runner.Close()
+	}
+}
+
+// retire closes a replaced program once its last turn is over. The caller holds the lock.
+func (r *Runtime) retire(l *live) {
+	l.retired = true
+	if l.turns == 0 {
+		l.runner.Close()
+	}
+}
+
+// Trigger asks a bot to begin a conversation with an address, on the channel that its default endpoint leads to.
+func (r *Runtime) Trigger(ctx context.Context, account, key, address string) error {
+	channel, err := r.routes.Outbound(ctx, account, key, routing.Default)
+	if err != nil {
+		return core.Errorf(core.Conflict, "the bot cannot reach anybody: %v", err)
+	}
+	return r.messages.Mailbox.Post(ctx, message.Mail{Account: account, Channel: channel, Address: address,
+		Trigger: &message.Trigger{Bot: key}})
+}
+
+// Replay runs a recorded turn again on a version of its bot, without any effect, and returns where the commands differ.
+func (r *Runtime) Replay(ctx context.Context, account, key string, turn, version int64) (TurnRecord, Result, []js.Difference, error) {
+	b, err := r.store.Get(ctx, account, key)
+	if err != nil {
+		return TurnRecord{}, Result{}, nil, err
+	}
+	old, record, err := r.store.Turn(ctx, key, turn)
+	if err != nil {
+		return old, Result{}, nil, err
+	}
+	if version == 0 {
+		version = old.Version
+	}
+	b.Version = version
+	l, err := r.load(ctx, b)
+	if err != nil {
+		return old, Result{}, nil, err
+	}
+	defer l.runner.Close()
+	t := &Turn{Bot: b, Version: version, Config: record.Config, Channel: old.Channel, Address: old.Address}
+	copy(t.Seed[:], record.Seed)
+	res, diffs, err := l.runner.Replay(ctx, t, record)
+	return old, res, diffs, err
+}
+
+// NewSeed returns fresh randomness for a turn.
+func NewSeed() (seed [32]byte) {
+	_, _ = rand.Read(seed[:]) // never fails since Go 1.24
+	return seed
+}

@@ -1,0 +1,269 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"indaba/internal/bot/bundle"
+	"indaba/internal/bot/js"
+	"indaba/internal/core"
+	"indaba/internal/db"
+	"indaba/internal/message"
+	"indaba/internal/routing"
+)
+
+// Channels tells the runtime what it needs to know of the configured channels.
+type Channels interface {
+	// Channel returns our address on a channel, its transport type and its delivery class; core.NotFound if there is
+	// no such channel.
+	Channel(ctx context.Context, key string) (address, transport, deliveryClass string, err error)
+}
+
+// Runtime deals with mail: it finds the bot, runs the turn and commits what came of it.
+type Runtime struct {
+	db       *db.DB
+	store    *Store
+	messages *message.Service
+	routes   *routing.Service
+	channels Channels
+	loaders  map[string]Loader
+	now      func() time.Time
+
+	mu   sync.Mutex
+	live map[string]*live // by bot
+}
+
+// live is a bot with its program in memory. It is closed when it has been replaced and its last turn is over.
+type live struct {
+	bot     *Bot
+	program *bundle.Bundle
+	config  map[string]string
+	runner  Runner
+	turns   int
+	stale   bool // look again at the database before the next turn
+	retired bool
+}
+
+// NewRuntime returns a runtime. loaders has the dialect of each kind of bot.
+func NewRuntime(d *db.DB, store *Store, messages *message.Service, routes *routing.Service, channels Channels,
+	loaders map[string]Loader, now func() time.Time) *Runtime {
+	r := &Runtime{db: d, store: store, messages: messages, routes: routes, channels: channels, loaders: loaders, now: now,
+		live: map[string]*live{}}
+	d.OnChange(func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, l := range r.live {
+			l.stale = true
+		}
+	})
+	return r
+}
+
+// Close frees the programs in memory. No turn may be under way.
+func (r *Runtime) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, l := range r.live {
+		l.runner.Close()
+		delete(r.live, key)
+	}
+}
+
+// Handle deals with one mail; it is a [message.Handler].
+func (r *Runtime) Handle(ctx context.Context, mail message.Mail) error {
+	switch {
+	case mail.Trigger != nil:
+		return r.turn(ctx, mail, mail.Trigger.Bot, routing.Decision{})
+	case mail.Message == nil:
+		return &message.Poison{Reason: "the message that this mail is about is gone"}
+	case mail.Event != nil:
+		return r.turn(ctx, mail, mail.Message.Bot, routing.Decision{Message: mail.Message})
+	}
+	_, _, class, err := r.channels.Channel(ctx, mail.Channel)
+	if err != nil && core.KindOf(err) != core.NotFound {
+		return err
+	}
+	decision, err := r.routes.Inbound(ctx, mail.Message, class)
+	if none, ok := errors.AsType[*routing.NoRoute](err); ok {
+		return r.unrouted(ctx, mail, none.Error())
+	}
+	if err != nil {
+		return fmt.Errorf("route: %w", err)
+	}
+	if decision.Reply != nil {
+		return r.routerReply(ctx, mail, decision)
+	}
+	return r.turn(ctx, mail, decision.Bot, decision)
+}
+
+// unrouted ends the way of a message that no bot gets. It stays in the log with the reason.
+func (r *Runtime) unrouted(ctx context.Context, mail message.Mail, reason string) error {
+	slog.WarnContext(ctx, "inbound message has no route", "message", mail.Message.ID, "channel", mail.Channel, "reason", reason)
+	return r.db.Tx(ctx, func(ctx context.Context) error {
+		if err := r.messages.Refuse(ctx, mail.Message.ID, reason); err != nil {
+			return err
+		}
+		return r.messages.Mailbox.Done(ctx, mail, 0)
+	})
+}
+
+// routerReply sends what a router itself has to say.
+func (r *Runtime) routerReply(ctx context.Context, mail message.Mail, d routing.Decision) error {
+	return r.db.Tx(ctx, func(ctx context.Context) error {
+		reply := r.reply(mail.Message, Send{Content: d.Reply, SessionEvent: d.ReplySession})
+		if err := r.messages.Send(ctx, reply); err != nil {
+			return err
+		}
+		if err := d.Commit(ctx); err != nil {
+			return err
+		}
+		return r.messages.Mailbox.Done(ctx, mail, 1)
+	})
+}
+
+// turn runs a bot for a mail and commits what came of it.
+func (r *Runtime) turn(ctx context.Context, mail message.Mail, key string, d routing.Decision) error {
+	l, err := r.acquire(ctx, mail.Account, key)
+	if core.KindOf(err) == core.NotFound && mail.Event != nil {
+		return r.messages.Mailbox.Done(ctx, mail, 0) // the bot is gone, nobody wants to know
+	}
+	if err != nil {
+		return err
+	}
+	defer r.release(l)
+	if mail.Event != nil && !l.runner.Wants(l.config) {
+		return r.messages.Mailbox.Done(ctx, mail, 0)
+	}
+	t := &Turn{Bot: l.bot, Version: l.bot.Version, Config: l.config, Message: d.Message, Event: mail.Event,
+		Trigger: mail.Trigger != nil, Channel: mail.Channel, Address: mail.Address, Alone: mail.Attempts > 0, Seed: NewSeed()}
+	if d.Message != nil && mail.Event == nil {
+		m := *d.Message
+		m.Bot, m.Endpoint = l.bot.Key, d.Endpoint
+		t.Message = &m
+	}
+	res, err := l.runner.Run(ctx, t)
+	if err != nil {
+		return err
+	}
+	switch res.Outcome {
+	case js.Done:
+		return r.commit(ctx, mail, t, d, &res)
+	case js.Canceled, js.Evicted:
+		return fmt.Errorf("turn %s: %s", res.Outcome, res.Err)
+	}
+	return r.failed(ctx, t, &res)
+}
+
+// failed keeps the record of a turn that came to nothing, and parks its mail.
+func (r *Runtime) failed(ctx context.Context, t *Turn, res *Result) error {
+	reason := fmt.Sprintf("bot %s version %d: %s: %s", t.Bot.Name, t.Version, res.Outcome, res.Err)
+	res.Log = append(res.Log, LogLine{Level: Error, Text: res.Err, At: r.now()})
+	err := r.db.Tx(ctx, func(ctx context.Context) error { return r.store.keep(ctx, t, res) })
+	if err != nil {
+		return err
+	}
+	return &message.Poison{Reason: core.Storable(reason)}
+}
+
+// commit sends what the turn wants sent, keeps its record and marks its mail as done, all together.
+func (r *Runtime) commit(ctx context.Context, mail message.Mail, t *Turn, d routing.Decision, res *Result) error {
+	return r.db.Tx(ctx, func(ctx context.Context) error {
+		replies := 0
+		for _, send := range res.Sends {
+			if send.Reply {
+				replies++
+			}
+			if err := r.send(ctx, t, send); err != nil {
+				return err
+			}
+		}
+		if d.Commit != nil {
+			if err := d.Commit(ctx); err != nil {
+				return err
+			}
+		}
+		if t.Message != nil && t.Event == nil {
+			if err := r.messages.SetBot(ctx, t.Message.ID, t.Bot.Key, t.Message.Endpoint); err != nil {
+				return err
+			}
+		}
+		if err := r.store.keep(ctx, t, res); err != nil {
+			return err
+		}
+		return r.messages.Mailbox.Done(ctx, mail, replies)
+	})
+}
+
+// send puts one message of a turn into the outbox, or into the log as failed, with a nack, when no route leads out.
+func (r *Runtime) send(ctx context.Context, t *Turn, send Send) error {
+	if send.Reply {
+		m := r.reply(t.Message, send)
+		m.Bot = t.Bot.Key
+		return r.messages.Send(ctx, m)
+	}
+	m := &core.Message{ID: core.NewMessageID(r.now()), Account: t.Bot.Account, Direction: core.Outbound, To: send.To,
+		Content: send.Content, SessionEvent: send.SessionEvent, HelperMetadata: send.HelperMetadata, Bot: t.Bot.Key,
+		Endpoint: send.Endpoint, CreatedAt: r.now()}
+	channel, err := r.routes.Outbound(ctx, t.Bot.Account, t.Bot.Key, send.Endpoint)
+	none, unroutable := errors.AsType[*routing.NoRoute](err)
+	if err != nil && !unroutable {
+		return err
+	}
+	if unroutable {
+		return r.sendFailed(ctx, m, none.Error())
+	}
+	address, transport, _, err := r.channels.Channel(ctx, channel)
+	if core.KindOf(err) == core.NotFound && err != nil {
+		return r.sendFailed(ctx, m, core.SafeMessage(err))
+	}
+	if err != nil {
+		return err
+	}
+	m.Channel, m.From, m.TransportType = channel, address, transport
+	return r.messages.Send(ctx, m)
+}
+
+// sendFailed puts a message that cannot leave into the log, and tells its bot.
+func (r *Runtime) sendFailed(ctx context.Context, m *core.Message, reason string) error {
+	if err := r.messages.SendFailed(ctx, m, reason); err != nil {
+		return err
+	}
+	return r.Notify(ctx, m, core.Event{ID: core.NewKey(), Type: core.Nack, MessageID: m.ID, Reason: reason, At: r.now()})
+}
+
+// reply makes the answer to an inbound message: it goes back the way that came.
+func (r *Runtime) reply(to *core.Message, send Send) *core.Message {
+	m := &core.Message{ID: core.NewMessageID(r.now()), Account: to.Account, Channel: to.Channel, Direction: core.Outbound,
+		From: to.To, To: to.From, Content: send.Content, SessionEvent: send.SessionEvent, SessionID: to.SessionID,
+		InReplyTo: to.ID, Group: to.Group, Provider: to.Provider, TransportType: to.TransportType,
+		TransportMetadata: to.TransportMetadata, HelperMetadata: send.HelperMetadata, Bot: to.Bot, Endpoint: to.Endpoint,
+		CreatedAt: r.now()}
+	if send.ToGroup && to.Group != "" {
+		m.To = to.Group
+	}
+	return m
+}
+
+// Notify posts an event about an outbound message to the bot that sent it, if that bot wants events. It belongs into the
+// transaction that changes the message.
+func (r *Runtime) Notify(ctx context.Context, m *core.Message, e core.Event) error {
+	if m.Bot == "" {
+		return nil
+	}
+	l, err := r.acquire(ctx, m.Account, m.Bot)
+	if err != nil {
+		if core.KindOf(err) == core.Internal {
+			return err
+		}
+		return nil // the bot is gone, or cannot run: nobody wants to know
+	}
+	defer r.release(l)
+	if !l.runner.Wants(l.config) {
+		return nil
+	}
+	return r.messages.Mailbox.Post(ctx, message.Mail{Account: m.Account, Channel: m.Channel, Address: m.To, Message: m, Event: &e})
+}

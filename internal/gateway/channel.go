@@ -1,0 +1,213 @@
+// Package gateway runs channels: it takes webhooks in, commits what they bring before it answers, and delivers what
+// waits in the outbox through the channels' adapters. It knows no bots: the message package's queues are all that lies
+// between.
+package gateway
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"indaba/internal/channel"
+	"indaba/internal/core"
+	"indaba/internal/db"
+)
+
+// Sealer keeps secrets at rest.
+type Sealer interface {
+	Seal(plain, context string) string
+	Open(sealed, context string) (string, error)
+}
+
+// Channel is a configured connection to one provider.
+type Channel struct {
+	Key       string
+	Account   string
+	Type      string
+	Name      string
+	Address   string
+	Settings  map[string]string // in the clear: never log or show them but through channel.Type.Redacted
+	Enabled   bool
+	Trouble   string // why deliveries are paused; empty while all is well
+	CreatedAt time.Time
+}
+
+// Store keeps configured channels.
+type Store struct {
+	db    *db.DB
+	seal  Sealer
+	audit core.Auditor
+	types map[string]channel.Type
+	now   func() time.Time
+}
+
+// NewStore returns the store over a database. Settings are sealed at rest.
+func NewStore(d *db.DB, seal Sealer, audit core.Auditor, types []channel.Type, now func() time.Time) *Store {
+	s := &Store{db: d, seal: seal, audit: audit, types: map[string]channel.Type{}, now: now}
+	for _, t := range types {
+		s.types[t.Name] = t
+	}
+	return s
+}
+
+// Type returns the channel type of that name.
+func (s *Store) Type(name string) (channel.Type, error) {
+	t, ok := s.types[name]
+	if !ok {
+		return t, core.Errorf(core.NotFound, "there is no channel type %q", name)
+	}
+	return t, nil
+}
+
+// Create checks and stores a new channel and gives it a key, unless it has one.
+func (s *Store) Create(ctx context.Context, c *Channel) error {
+	t, err := s.Type(c.Type)
+	if err != nil {
+		return core.Errorf(core.Invalid, "%s", core.SafeMessage(err))
+	}
+	if c.Key == "" {
+		c.Key = core.NewKey()
+	}
+	if _, err := t.Open(channel.Config{Key: c.Key, Address: c.Address, WebhookURL: "http://check.invalid/channels/" + c.Key, Settings: c.Settings}); err != nil {
+		return err
+	}
+	sealed, err := s.sealed(c)
+	if err != nil {
+		return err
+	}
+	c.Enabled, c.CreatedAt = true, s.now()
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		_, err := s.db.Exec(ctx, "INSERT INTO channel (key, account, type, name, address, settings, enabled, trouble, created_at) "+
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8)", c.Key, c.Account, c.Type, c.Name, c.Address, sealed, c.Enabled, c.CreatedAt.UnixMicro())
+		if db.IsUnique(err) {
+			return core.Errorf(core.Conflict, "there is a channel %s already", c.Key)
+		}
+		if err != nil {
+			return fmt.Errorf("create a channel: %w", err)
+		}
+		detail := map[string]any{"type": c.Type, "name": c.Name, "address": c.Address, "settings": t.Redacted(c.Settings)}
+		if err := s.audit.Audit(ctx, c.Account, "channel.create", c.Key, detail); err != nil {
+			return err
+		}
+		return s.db.Changed(ctx)
+	})
+}
+
+func (s *Store) sealed(c *Channel) (string, error) {
+	text, err := json.Marshal(c.Settings)
+	if err != nil {
+		return "", err
+	}
+	return s.seal.Seal(string(text), "channel "+c.Key), nil
+}
+
+const selectChannel = "SELECT key, account, type, name, address, settings, enabled, trouble, created_at FROM channel "
+
+func (s *Store) read(ctx context.Context, where string, args ...any) ([]*Channel, error) {
+	return db.Collect(ctx, s.db, func(r *sql.Rows) (*Channel, error) {
+		c := &Channel{}
+		var sealed string
+		var created int64
+		if err := r.Scan(&c.Key, &c.Account, &c.Type, &c.Name, &c.Address, &sealed, &c.Enabled, &c.Trouble, &created); err != nil {
+			return nil, err
+		}
+		c.CreatedAt = time.UnixMicro(created).UTC()
+		text, err := s.seal.Open(sealed, "channel "+c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("settings of channel %s: %w", c.Key, err)
+		}
+		return c, json.Unmarshal([]byte(text), &c.Settings)
+	}, selectChannel+where, args...)
+}
+
+func (s *Store) one(ctx context.Context, key, where string, args ...any) (*Channel, error) {
+	all, err := s.read(ctx, where, args...)
+	if err == nil && len(all) == 0 {
+		err = core.Errorf(core.NotFound, "there is no channel %s", key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// Get returns a channel of the account.
+func (s *Store) Get(ctx context.Context, account, key string) (*Channel, error) {
+	return s.one(ctx, key, "WHERE key = $1 AND account = $2", key, account)
+}
+
+// Find returns the account's channel of that key or, if it is the only one, of that name.
+func (s *Store) Find(ctx context.Context, account, keyOrName string) (*Channel, error) {
+	all, err := s.read(ctx, "WHERE account = $1 AND (key = $2 OR name = $2) ORDER BY key LIMIT 2", account, keyOrName)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) == 0:
+		return nil, core.Errorf(core.NotFound, "there is no channel %s", keyOrName)
+	case len(all) == 1 || all[0].Key == keyOrName:
+		return all[0], nil
+	case all[1].Key == keyOrName:
+		return all[1], nil
+	}
+	return nil, core.Errorf(core.Conflict, "several channels are called %s: name one by its key", keyOrName)
+}
+
+// List returns the account's channels in order of their keys.
+func (s *Store) List(ctx context.Context, account string) ([]*Channel, error) {
+	return s.read(ctx, "WHERE account = $1 ORDER BY key", account)
+}
+
+// SetSettings replaces settings of a channel by name; the others stay.
+func (s *Store) SetSettings(ctx context.Context, account, key string, values map[string]string) error {
+	return s.db.TxOn(ctx, account, func(ctx context.Context) error {
+		c, err := s.Get(ctx, account, key)
+		if err != nil {
+			return err
+		}
+		t, err := s.Type(c.Type)
+		if err != nil {
+			return err
+		}
+		for name, value := range values {
+			c.Settings[name] = value
+		}
+		if _, err := t.Open(channel.Config{Key: c.Key, Address: c.Address, WebhookURL: "http://check.invalid/channels/" + c.Key, Settings: c.Settings}); err != nil {
+			return err
+		}
+		sealed, err := s.sealed(c)
+		if err != nil {
+			return err
+		}
+		return s.update(ctx, account, key, "settings = $3", sealed, "channel.settings", t.Redacted(values))
+	})
+}
+
+// SetEnabled switches a channel on or off. A channel that is off answers webhooks as if it did not exist, and keeps what
+// waits in its outbox.
+func (s *Store) SetEnabled(ctx context.Context, account, key string, enabled bool) error {
+	return s.update(ctx, account, key, "enabled = $3, trouble = ''", enabled, "channel.enabled", enabled)
+}
+
+// SetTrouble pauses a channel's deliveries for a reason, or resumes them with an empty one.
+func (s *Store) SetTrouble(ctx context.Context, account, key, reason string) error {
+	reason = core.Storable(reason)
+	return s.update(ctx, account, key, "trouble = $3", reason, "channel.trouble", reason)
+}
+
+func (s *Store) update(ctx context.Context, account, key, set string, value any, action string, detail any) error {
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, "UPDATE channel SET "+set+" WHERE key = $1 AND account = $2", key, account, value)
+		if err == nil && n == 0 {
+			err = core.Errorf(core.NotFound, "there is no channel %s", key)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.audit.Audit(ctx, account, action, key, detail); err != nil {
+			return err
+		}
+		return s.db.Changed(ctx)
+	})
+}

@@ -1,0 +1,260 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"indaba/internal/channel"
+	"indaba/internal/core"
+)
+
+// ServeHTTP takes the webhooks of all channels: /channels/{key} and what follows it. The answer is written when
+// everything that the request brought is on disk.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	key, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/channels/"), "/")
+	c, err := g.channel(r.Context(), key)
+	if err != nil || !c.Enabled {
+		if err != nil && core.KindOf(err) != core.NotFound {
+			refuse(w, r, err)
+			return
+		}
+		refuse(w, r, core.Errorf(core.NotFound, "there is no such channel"))
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.options.MaxBody))
+	if err != nil {
+		refuse(w, r, bodyError(err, g.options.MaxBody))
+		return
+	}
+	req := &channel.Request{Method: r.Method, Path: strings.Trim(path, "/"), URL: g.publicURL(r), Header: r.Header,
+		Query: r.URL.Query(), Body: body, RemoteIP: g.remote(r)}
+	received, err := c.Receive(r.Context(), req)
+	if err != nil {
+		refuse(w, r, err)
+		return
+	}
+	if len(received.Messages) == 1 {
+		if sync, ok := c.Adapter.(channel.SyncAdapter); ok && received.Messages[0].SessionEvent != core.SessionClose {
+			g.converse(w, r, c, sync, req, received.Messages[0])
+			return
+		}
+	}
+	g.take(w, r, c, received)
+}
+
+func bodyError(err error, limit int64) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return core.Errorf(core.TooLarge, "the body is larger than %d bytes", limit)
+	}
+	return &core.Error{Kind: core.Invalid, Message: "the body could not be read", Cause: err}
+}
+
+// take commits what an asynchronous channel received and answers.
+func (g *Gateway) take(w http.ResponseWriter, r *http.Request, c *running, received channel.Received) {
+	var ids []string
+	fresh := false
+	err := g.db.Tx(r.Context(), func(ctx context.Context) error {
+		ids, fresh = nil, false
+		for _, in := range received.Messages {
+			m, err := g.inbound(c, in)
+			if err != nil {
+				return err
+			}
+			isNew, known, err := g.messages.Accept(ctx, m)
+			if err != nil {
+				return err
+			}
+			if isNew {
+				fresh = true
+				ids = append(ids, m.ID)
+			} else {
+				ids = append(ids, known.ID)
+			}
+		}
+		for _, update := range received.Statuses {
+			if err := g.report(ctx, c, update); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		refuse(w, r, err)
+		return
+	}
+	answer := received.Answer
+	if !fresh && len(ids) > 0 && received.Duplicate != nil {
+		answer = received.Duplicate
+	}
+	if answer == nil {
+		answer = &channel.Answer{}
+	}
+	if len(ids) == 1 {
+		copied := *answer
+		copied.Body = bytes.ReplaceAll(answer.Body, []byte("{id}"), []byte(ids[0]))
+		answer = &copied
+	}
+	if err := write(w, *answer); err != nil {
+		slog.DebugContext(r.Context(), "provider hung up before the answer", "channel", c.Key, "error", err)
+	}
+}
+
+// converse commits a message of a synchronous channel, waits for the reply and answers with it.
+func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, c *running, adapter channel.SyncAdapter, req *channel.Request, in channel.Message) {
+	m, err := g.inbound(c, in)
+	if err != nil {
+		refuse(w, r, err)
+		return
+	}
+	budget := time.NewTimer(adapter.Budget())
+	defer budget.Stop()
+	waiter := g.waiting.open(m.ID)
+	fresh, known, err := g.messages.Accept(r.Context(), m)
+	if err != nil {
+		g.waiting.close(m.ID, waiter)
+		refuse(w, r, err)
+		return
+	}
+	id := m.ID
+	if !fresh {
+		// The provider asks again: it gets the same answer, or waits for it along with its first request.
+		g.waiting.close(m.ID, waiter)
+		id = known.ID
+		waiter = g.waiting.open(id)
+		replies, err := g.messages.Replies(r.Context(), id)
+		if err == nil && len(replies) > 0 && replies[0].Status != core.Queued {
+			g.waiting.close(id, waiter)
+			g.write(w, r, c, adapter.Answer(req, outbound(replies[0], known.ExternalID, 1)))
+			return
+		}
+	}
+	var reply *core.Message
+	select {
+	case reply = <-waiter.reply:
+	case <-budget.C:
+		reply = g.waiting.close(id, waiter)
+		if reply == nil {
+			slog.WarnContext(r.Context(), "no reply in time: the session was closed with an apology", "channel", c.Key, "message", id)
+		}
+	case <-r.Context().Done():
+		if reply = g.waiting.close(id, waiter); reply != nil {
+			waiter.written <- r.Context().Err()
+		}
+		return
+	}
+	if reply == nil {
+		g.write(w, r, c, adapter.Answer(req, nil))
+		return
+	}
+	waiter.written <- g.write(w, r, c, adapter.Answer(req, outbound(reply, m.ExternalID, 1)))
+}
+
+// inbound makes the durable message of what an adapter received.
+func (g *Gateway) inbound(c *running, in channel.Message) (*core.Message, error) {
+	if in.From == "" {
+		return nil, core.Errorf(core.Invalid, "the message does not say who sent it")
+	}
+	if len(in.From) > 255 || len(in.ExternalID) > 255 || len(in.SessionID) > 255 {
+		return nil, core.Errorf(core.Invalid, "an address or id is longer than 255 bytes")
+	}
+	now := g.options.Now()
+	m := &core.Message{ID: core.NewMessageID(now), Account: c.Account, Channel: c.Key, Direction: core.Inbound,
+		ExternalID: core.Storable(in.ExternalID), From: core.Storable(in.From), To: core.Storable(in.To), SessionEvent: in.SessionEvent,
+		SessionID: core.Storable(in.SessionID), Continuation: core.Storable(in.Continuation), Group: core.Storable(in.Group),
+		Provider: core.Storable(in.Provider), TransportType: c.transport, Status: core.Received, CreatedAt: now}
+	if m.To == "" {
+		m.To = c.Address
+	}
+	if in.Content != nil {
+		content := core.Storable(*in.Content)
+		m.Content = &content
+	}
+	metadata := in.Metadata
+	if in.Name != "" {
+		metadata = map[string]any{"name": in.Name}
+		for k, v := range in.Metadata {
+			metadata[k] = v
+		}
+	}
+	if len(metadata) > 0 {
+		text, err := json.Marshal(metadata)
+		if err != nil {
+			return nil, fmt.Errorf("metadata of a message: %w", err)
+		}
+		m.TransportMetadata = json.RawMessage(core.Storable(string(text)))
+	}
+	return m, nil
+}
+
+// publicURL returns the URL that the provider called, as it sees it: signatures are made over it.
+func (g *Gateway) publicURL(r *http.Request) string {
+	return strings.TrimRight(g.options.PublicURL, "/") + r.URL.RequestURI()
+}
+
+func (g *Gateway) remote(r *http.Request) netip.Addr {
+	if g.options.TrustProxy {
+		forwarded := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
+		if addr, err := netip.ParseAddr(strings.TrimSpace(forwarded[len(forwarded)-1])); err == nil {
+			return addr.Unmap()
+		}
+	}
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Addr().Unmap()
+}
+
+func (g *Gateway) write(w http.ResponseWriter, r *http.Request, c *running, a channel.Answer) error {
+	if a.Note != "" {
+		slog.WarnContext(r.Context(), "answer changed by the channel", "channel", c.Key, "note", a.Note)
+	}
+	return write(w, a)
+}
+
+// write sends an answer and reports whether all of it left.
+func write(w http.ResponseWriter, a channel.Answer) error {
+	if a.ContentType != "" {
+		w.Header().Set("Content-Type", a.ContentType)
+	}
+	w.Header().Set("Content-Length", fmt.Sprint(len(a.Body)))
+	if a.Status != 0 {
+		w.WriteHeader(a.Status)
+	}
+	if _, err := w.Write(a.Body); err != nil {
+		return fmt.Errorf("the provider hung up: %w", err)
+	}
+	if err := http.NewResponseController(w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("the provider hung up: %w", err)
+	}
+	return nil
+}
+
+// refuse answers a webhook that was not taken. Nothing of it has been stored.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status := map[core.Kind]int{core.Invalid: 400, core.NotFound: 404, core.Conflict: 409, core.Unauthenticated: 401,
+		core.Forbidden: 403, core.TooLarge: 413, core.Limited: 429, core.Unavailable: 503, core.Timeout: 504}[core.KindOf(err)]
+	if status == 0 {
+		status = http.StatusInternalServerError
+	}
+	slog.WarnContext(r.Context(), "webhook refused", "path", firstSegments(r.URL.Path), "status", status, "error", err)
+	text, _ := json.Marshal(map[string]string{"error": core.SafeMessage(err)}) // a map of strings always encodes
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // whoever sent nonsense may have hung up
+}
+
+// firstSegments leaves out what follows the channel's key: a path may hold a secret.
+func firstSegments(path string) string {
+	parts := strings.SplitN(path, "/", 4)
+	return strings.Join(parts[:min(3, len(parts))], "/")
+}
