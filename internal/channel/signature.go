@@ -43,7 +43,8 @@ func CheckFresh(timestamp string, now time.Time) error {
 	if err != nil {
 		return core.Errorf(core.Unauthenticated, "the timestamp must be seconds since 1970")
 	}
-	if off := now.Unix() - seconds; off > int64(SignatureTolerance.Seconds()) || -off > int64(SignatureTolerance.Seconds()) {
+	const tolerance = int64(SignatureTolerance / time.Second)
+	if seconds < now.Unix()-tolerance || seconds > now.Unix()+tolerance {
 		return core.Errorf(core.Unauthenticated, "the timestamp is more than five minutes off: check the clock")
 	}
 	return nil

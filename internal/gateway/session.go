@@ -58,32 +58,29 @@ func (s *sessions) close(id string, w *waiter) *core.Message {
 	}
 }
 
-// take removes and returns the requests that wait for the reply to a message.
-func (s *sessions) take(id string) []*waiter {
+// give hands a reply, or nil for none, to the requests that wait for it and returns them. They leave the list with the
+// reply in their hands, so that a request that gives up at this moment finds it.
+func (s *sessions) give(id string, reply *core.Message) []*waiter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.waiting[id]
 	delete(s.waiting, id)
+	for _, w := range all {
+		w.reply <- reply
+	}
 	return all
 }
 
 // nothing tells the requests that there will be no reply.
-func (s *sessions) nothing(id string) {
-	for _, w := range s.take(id) {
-		w.reply <- nil
-	}
-}
+func (s *sessions) nothing(id string) { s.give(id, nil) }
 
 var errLate = errors.New("late: the provider's request had ended before the reply was there")
 
 // answer hands a reply to the request that waits for it and returns once the answer has been written, or was not.
 func (s *sessions) answer(ctx context.Context, m *core.Message) error {
-	waiters := s.take(m.InReplyTo)
+	waiters := s.give(m.InReplyTo, m)
 	if len(waiters) == 0 {
 		return errLate
-	}
-	for _, w := range waiters {
-		w.reply <- m
 	}
 	var last error
 	for _, w := range waiters {

@@ -126,16 +126,9 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, c *running, a
 	}
 	id := m.ID
 	if !fresh {
-		// The provider asks again: it gets the same answer, or waits for it along with its first request.
 		g.waiting.close(m.ID, waiter)
-		id = known.ID
-		waiter = g.waiting.open(id)
-		replies, err := g.messages.Replies(r.Context(), id)
-		if err == nil && len(replies) > 0 && replies[0].Status != core.Queued {
-			g.waiting.close(id, waiter)
-			g.write(w, r, c, adapter.Answer(req, outbound(replies[0], known.ExternalID, 1)))
-			return
-		}
+		g.again(w, r, c, adapter, req, known)
+		return
 	}
 	var reply *core.Message
 	select {
@@ -146,8 +139,8 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, c *running, a
 			slog.WarnContext(r.Context(), "no reply in time: the session was closed with an apology", "channel", c.Key, "message", id)
 		}
 	case <-r.Context().Done():
-		if reply = g.waiting.close(id, waiter); reply != nil {
-			waiter.written <- r.Context().Err()
+		if g.waiting.close(id, waiter) != nil {
+			waiter.written <- errLate
 		}
 		return
 	}
@@ -156,6 +149,42 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, c *running, a
 		return
 	}
 	waiter.written <- g.write(w, r, c, adapter.Answer(req, outbound(reply, m.ExternalID, 1)))
+}
+
+// again answers a provider that sends the same message once more: it gets the same reply, or waits for it along with its
+// first request.
+func (g *Gateway) again(w http.ResponseWriter, r *http.Request, c *running, adapter channel.SyncAdapter, req *channel.Request, known *core.Message) {
+	const look = 25 * time.Millisecond
+	waiter := g.waiting.open(known.ID)
+	defer func() {
+		if g.waiting.close(known.ID, waiter) != nil {
+			waiter.written <- errLate
+		}
+	}()
+	for deadline := time.Now().Add(adapter.Budget()); time.Now().Before(deadline); {
+		replies, err := g.messages.Replies(r.Context(), known.ID)
+		if err != nil {
+			refuse(w, r, err)
+			return
+		}
+		if len(replies) > 0 && replies[0].Status != core.Queued {
+			g.write(w, r, c, adapter.Answer(req, outbound(replies[0], known.ExternalID, 1)))
+			return
+		}
+		select {
+		case reply := <-waiter.reply:
+			if reply == nil {
+				g.write(w, r, c, adapter.Answer(req, nil))
+				return
+			}
+			waiter.written <- g.write(w, r, c, adapter.Answer(req, outbound(reply, known.ExternalID, 1)))
+			return
+		case <-time.After(look): // the reply may have been handed to the first request a moment ago
+		case <-r.Context().Done():
+			return
+		}
+	}
+	g.write(w, r, c, adapter.Answer(req, nil))
 }
 
 // inbound makes the durable message of what an adapter received.

@@ -48,13 +48,12 @@ type Mailbox struct {
 // Sizes of the mailbox in memory, and how often a turn is tried again when a part of the server failed it.
 const (
 	mailLimit    = 20_000
-	mailWorkers  = 1024
 	mailAttempts = 5
 	scanEvery    = time.Second
 )
 
-func newMailbox(d *db.DB, now func() time.Time) *Mailbox {
-	m := &Mailbox{db: d, now: now, lanes: newLanes[Mail](mailLimit, mailWorkers, scanEvery), settled: func(Mail, int) {}}
+func newMailbox(d *db.DB, turns int, now func() time.Time) *Mailbox {
+	m := &Mailbox{db: d, now: now, lanes: newLanes[Mail](mailLimit, turns, scanEvery), settled: func(Mail, int) {}}
 	m.lanes.id = func(mail Mail) int64 { return mail.ID }
 	m.lanes.lane = func(mail Mail) string { return mail.Channel + "\x00" + mail.Address }
 	m.lanes.load = m.load

@@ -32,9 +32,10 @@ type Service struct {
 	Outbox  *Outbox
 }
 
-// New returns the service over a database. The queues stand still until their Run is called.
-func New(d *db.DB, now func() time.Time) *Service {
-	return &Service{db: d, now: now, Mailbox: newMailbox(d, now), Outbox: newOutbox(d)}
+// New returns the service over a database. At most turns mails are dealt with at once. The queues stand still until their
+// Run is called.
+func New(d *db.DB, turns int, now func() time.Time) *Service {
+	return &Service{db: d, now: now, Mailbox: newMailbox(d, turns, now), Outbox: newOutbox(d)}
 }
 
 // details are the fields of a message that nothing searches, kept together as JSON.
@@ -203,6 +204,15 @@ func (s *Service) SetBot(ctx context.Context, id, bot, endpoint string) error {
 // Refuse notes why no bot got an inbound message.
 func (s *Service) Refuse(ctx context.Context, id, reason string) error {
 	_, err := s.db.Exec(ctx, "UPDATE message SET status_reason = $2 WHERE id = $1", id, reason)
+	return err
+}
+
+// orphanLife is how long a status callback waits for the message that it is about.
+const orphanLife = 7 * 24 * time.Hour
+
+// Sweep deletes status callbacks about messages that never were.
+func (s *Service) Sweep(ctx context.Context) error {
+	_, err := s.db.Exec(ctx, "DELETE FROM status_orphan WHERE at < $1", s.now().Add(-orphanLife).UnixMicro())
 	return err
 }
 

@@ -62,7 +62,7 @@ func work(t *testing.T, run func(context.Context) error) (stop func()) {
 
 func TestMessageComesBackAsItWasStored(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		s := message.New(d, time.Now)
+		s := message.New(d, 256, time.Now)
 		m := inbound("+27731", "x1", "héllo")
 		if !accept(t, s, m) {
 			t.Fatal("a new message was taken for a redelivery")
@@ -88,7 +88,7 @@ func withPointer(m core.Message, other *core.Message) core.Message {
 
 func TestRedeliveriesAreDropped(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		s := message.New(d, time.Now)
+		s := message.New(d, 256, time.Now)
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		fresh := 0
@@ -118,7 +118,7 @@ func TestRedeliveriesAreDropped(t *testing.T) {
 
 func TestMailIsHandledInOrderPerMemberAndSideBySide(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		s := message.New(d, time.Now)
+		s := message.New(d, 256, time.Now)
 		const members, each = 20, 15
 		// Half of it waits from before the start, as after a crash.
 		post := func(from, to int) {
@@ -165,7 +165,7 @@ func TestMailIsHandledInOrderPerMemberAndSideBySide(t *testing.T) {
 
 func TestFailedTurnIsTriedAgainThenParkedAndTheNextGoesOn(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		s := message.New(d, time.Now)
+		s := message.New(d, 256, time.Now)
 		tries := map[string]int{}
 		healed := false
 		done := make(chan string, 10)
@@ -215,7 +215,7 @@ func TestFailedTurnIsTriedAgainThenParkedAndTheNextGoesOn(t *testing.T) {
 
 func TestStatusGoesUpTheLadderOnly(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		s := message.New(d, time.Now)
+		s := message.New(d, 256, time.Now)
 		ladder := []core.Status{core.Sending, core.Unknown, core.Sent, core.Delivered, core.Read, core.Failed}
 		for _, from := range ladder {
 			for _, to := range ladder {
@@ -242,7 +242,7 @@ func TestStatusGoesUpTheLadderOnly(t *testing.T) {
 func TestCallbacksFindTheirMessage(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		ctx := t.Context()
-		s := message.New(d, time.Now)
+		s := message.New(d, 256, time.Now)
 		parcels := make(chan *message.Parcel, 10)
 		stop := work(t, func(ctx context.Context) error {
 			return s.Outbox.Run(ctx, func(_ context.Context, p *message.Parcel) time.Duration { parcels <- p; return time.Hour })
@@ -322,7 +322,7 @@ func TestParcelsKeepOrderPerRecipientAndSurviveARestart(t *testing.T) {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
 		random := rand.New(rand.NewPCG(seed, 0))
-		s := message.New(d, time.Now)
+		s := message.New(d, 256, time.Now)
 		const recipients, each = 10, 12
 		for n := range each {
 			for r := range recipients {
@@ -335,7 +335,7 @@ func TestParcelsKeepOrderPerRecipientAndSurviveARestart(t *testing.T) {
 		sent := map[string][]string{}
 		left := recipients * each
 		for left > 0 {
-			s = message.New(d, time.Now) // a new process on the same database
+			s = message.New(d, 256, time.Now) // a new process on the same database
 			enough := make(chan struct{})
 			quota := 1 + random.IntN(50)
 			stop := work(t, func(ctx context.Context) error {

@@ -1,0 +1,3 @@
+// The name that the parts of the app meet under.
+var go = {};
+go;

@@ -1,0 +1,1 @@
+export const reply = async (text) => `You said: ${text ?? 'nothing'}`;

@@ -1,0 +1,1 @@
+go.name = go.prefix + "clinic";

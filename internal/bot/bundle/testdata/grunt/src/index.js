@@ -1,0 +1,1 @@
+var go = {name: null};

@@ -1,0 +1,1 @@
+go.name = "nurse";

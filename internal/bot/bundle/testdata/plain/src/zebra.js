@@ -1,0 +1,1 @@
+go.order.push("zebra");

@@ -1,0 +1,172 @@
+package js
+
+import (
+	"bufio"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"time"
+)
+
+// childVariable marks a process of ours as a virtual machine. Its value has no meaning.
+const childVariable = "INDABA_JS_CHILD"
+
+// IsChild reports whether this process was started to be a virtual machine. The main function then calls [ChildMain] and
+// nothing else.
+func IsChild() bool { return os.Getenv(childVariable) != "" }
+
+// childStart is the first frame to a child.
+type childStart struct {
+	Image     image
+	Limits    Limits
+	RunsPerVM int
+}
+
+// childRequest is every further frame: one slice, or the end of a run.
+type childRequest struct {
+	Slice  slice
+	Budget time.Duration
+	End    string // the run to drop; "" = execute the slice
+}
+
+// childAnswer answers the start, with Error "" when the machine is ready, and every slice.
+type childAnswer struct {
+	Output output
+	Error  string
+}
+
+// ChildMain is the main function of a child process: one virtual machine, driven over the two streams until the first one
+// ends. It limits itself before it runs any script.
+func ChildMain(stdin io.Reader, stdout io.Writer) error {
+	in := gob.NewDecoder(bufio.NewReader(stdin))
+	buffered := bufio.NewWriter(stdout)
+	out := gob.NewEncoder(buffered)
+	answer := func(a childAnswer) error {
+		if err := out.Encode(a); err != nil {
+			return err
+		}
+		return buffered.Flush()
+	}
+	var start childStart
+	if err := in.Decode(&start); err != nil {
+		return fmt.Errorf("reading the program: %w", err)
+	}
+	m, err := confinedVM(&start)
+	if err != nil {
+		return answer(childAnswer{Error: err.Error()})
+	}
+	defer m.close()
+	if err := answer(childAnswer{}); err != nil {
+		return fmt.Errorf("answering the parent: %w", err)
+	}
+	for {
+		var r childRequest
+		if err := in.Decode(&r); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("reading a request: %w", err)
+		}
+		if r.End != "" {
+			m.end(r.End)
+			continue
+		}
+		if err := answer(childAnswer{Output: m.run(r.Slice, r.Budget)}); err != nil {
+			return fmt.Errorf("answering the parent: %w", err)
+		}
+	}
+}
+
+func confinedVM(start *childStart) (*vm, error) {
+	if err := confine(start.Limits, start.RunsPerVM); err != nil {
+		return nil, fmt.Errorf("limiting the child process: %w", err)
+	}
+	return newVM(&start.Image, start.Limits)
+}
+
+// child is a machine in a child process.
+type child struct {
+	command *exec.Cmd
+	stdin   io.WriteCloser
+	buffer  *bufio.Writer
+	out     *gob.Encoder
+	in      *gob.Decoder
+	killed  atomic.Bool
+}
+
+func newChild(m *image, o PoolOptions) (machine, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding our own program file: %w", err)
+	}
+	c := &child{command: exec.Command(program)}
+	c.command.Env = []string{childVariable + "=1", "GOMAXPROCS=1"}
+	c.command.Dir = os.TempDir()
+	c.command.Stderr = io.Discard
+	if c.stdin, err = c.command.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("connecting a child process: %w", err)
+	}
+	stdout, err := c.command.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("connecting a child process: %w", err)
+	}
+	if err := c.command.Start(); err != nil {
+		return nil, fmt.Errorf("starting a child process: %w", err)
+	}
+	c.buffer = bufio.NewWriter(c.stdin)
+	c.out, c.in = gob.NewEncoder(c.buffer), gob.NewDecoder(bufio.NewReader(stdout))
+	var ready childAnswer
+	if err := c.exchange(childStart{Image: *m, Limits: o.Limits, RunsPerVM: o.RunsPerVM}, &ready); err != nil {
+		c.close()
+		return nil, fmt.Errorf("preparing a child process: %w", err)
+	}
+	if ready.Error != "" {
+		c.close()
+		return nil, fmt.Errorf("preparing a child process: %s", ready.Error)
+	}
+	return c, nil
+}
+
+func (c *child) exchange(request any, answer *childAnswer) error {
+	if err := c.send(request); err != nil {
+		return err
+	}
+	return c.in.Decode(answer)
+}
+
+func (c *child) send(request any) error {
+	if err := c.out.Encode(request); err != nil {
+		return err
+	}
+	return c.buffer.Flush()
+}
+
+func (c *child) run(s slice, budget time.Duration) output {
+	var answer childAnswer
+	if err := c.exchange(childRequest{Slice: s, Budget: budget}, &answer); err != nil {
+		if c.killed.Load() {
+			return output{Fault: &fault{Outcome: CPU}}
+		}
+		return output{Fault: &fault{Outcome: Crashed, Message: "the child process died: " + err.Error()}}
+	}
+	return answer.Output
+}
+
+func (c *child) end(run string) {
+	_ = c.send(childRequest{End: run}) // a dead child shows at the next slice
+}
+
+func (c *child) stop() bool {
+	c.killed.Store(true)
+	_ = c.command.Process.Kill() // it may be dead already
+	return true
+}
+
+func (c *child) close() {
+	_ = c.stdin.Close()
+	_ = c.command.Process.Kill()
+	_ = c.command.Wait() // it was killed: the error says so
+}

@@ -1,0 +1,2 @@
+// https: as http.
+module.exports = require('http');
