@@ -109,12 +109,14 @@ func (a *App) Fatal() <-chan error { return a.fatal }
 func (a *App) assemble(sealer *secret.Sealer) (err error) {
 	c, now := a.Config, time.Now
 	a.Accounts = account.New(a.DB, now)
-	a.Users = user.New(a.DB, now)
-	a.Contacts = contact.New(a.DB, now)
-	a.KV = kv.New(a.DB, kv.Quota{Hard: c.KV.Quota}, now)
-	a.Metrics = metric.New(a.DB, now)
+	a.Users = user.New(a.DB, a.Accounts, now)
+	a.Contacts = contact.New(a.DB, now, contact.Options{OnError: func(err error) {
+		slog.Error("work on contact groups failed, trying again", "error", err)
+	}})
+	a.KV = kv.New(a.DB, kv.Quota{Keys: int64(c.KV.Quota)}, now)
+	a.Metrics = metric.New(a.DB, now, metric.Options{})
 	a.Optouts = optout.New(a.DB, now)
-	a.Messages = message.New(a.DB, now)
+	a.Messages = message.New(a.DB, c.Bot.Turns, now)
 	a.Routes = routing.New(a.DB, groups{a.Contacts}, a.Accounts, now)
 	a.Channels = gateway.NewStore(a.DB, sealer, a.Accounts, all.Types(), now)
 	a.Gateway = gateway.New(a.DB, a.Channels, a.Messages, gateway.Options{
@@ -124,14 +126,14 @@ func (a *App) assemble(sealer *secret.Sealer) (err error) {
 	if a.Bots, err = bot.NewStore(a.DB, a.Accounts, now); err != nil {
 		return err
 	}
-	guard, err := egress.New(egress.Options{AllowHosts: c.Egress.AllowHosts, Timeout: c.Egress.Timeout, MaxBody: int64(c.Egress.MaxBody)})
+	guard, err := egress.New(egress.Options{AllowHosts: c.Egress.AllowHosts, Timeout: c.Egress.Timeout, MaxBodyBytes: int64(c.Egress.MaxBody)})
 	if err != nil {
 		return err
 	}
-	loader := sandbox.New(sandbox.Deps{
-		Contacts: a.Contacts, KV: a.KV, Metrics: a.Metrics, Optouts: a.Optouts, Messages: a.Messages, Egress: guard,
-		Accounts: flags{a.Accounts}, Now: now, Isolation: js.Isolation(c.Bot.Isolation),
-		Limits: js.Limits{CPU: c.Bot.CPU, Wall: c.Bot.Wall, MemoryBytes: int64(c.Bot.Memory)},
+	loader := sandbox.Loader(sandbox.Deps{
+		Contacts: a.Contacts, KV: a.KV, Optouts: a.Optouts, Messages: a.Messages, Egress: guard,
+		Accounts: flags{a.Accounts}, Bots: owners{a.Bots}, Now: now, Isolation: js.Isolation(c.Bot.Isolation),
+		Limits: js.Limits{CPU: c.Bot.CPU, Wall: c.Bot.Wall, MemoryBytes: int64(c.Bot.Memory)}, Log: slog.Default(),
 	})
 	a.Runtime = bot.NewRuntime(a.DB, a.Bots, a.Messages, a.Routes, a.Gateway, map[string]bot.Loader{bot.Sandbox: loader}, now)
 	return nil
@@ -159,6 +161,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 		return a.Messages.Mailbox.Run(taking, func(_ context.Context, mail message.Mail) error { return a.Runtime.Handle(work, mail) })
 	})
 	a.run("outbox", func() error { return a.Messages.Outbox.Run(taking, a.Gateway.Deliver) })
+	a.run("contact groups", func() error { return a.Contacts.Run(taking) })
 	a.run("configuration watch", func() error { return a.DB.WatchChanges(taking, changesEvery) })
 	a.run("housekeeping", func() error { return a.housekeeping(taking) })
 	a.server = a.newServer()

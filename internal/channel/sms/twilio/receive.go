@@ -1,0 +1,116 @@
+package twilio
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"indaba/internal/channel"
+	"indaba/internal/core"
+)
+
+// Receive takes messages at the channel's URL, and delivery reports at status.
+func (a *adapter) Receive(_ context.Context, r *channel.Request) (channel.Received, error) {
+	form, malformed := url.ParseQuery(string(r.Body))
+	given, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Twilio-Signature"))
+	if err != nil || !hmac.Equal(given, signature(a.config.Settings["auth_token"], r.URL, form)) {
+		return channel.Received{}, core.Errorf(core.Unauthenticated, "X-Twilio-Signature is wrong: check the auth token, "+
+			"and that Indaba's public URL is the one that Twilio calls")
+	}
+	switch {
+	case malformed != nil:
+		return channel.Received{}, core.Errorf(core.Invalid, "the body is not a form")
+	case r.Method != http.MethodPost:
+		return channel.Received{}, core.Errorf(core.Invalid, "use POST")
+	}
+	switch r.Path {
+	case "", "receive":
+		return receiveMessage(form)
+	case "status":
+		return receiveStatus(form, r.Query.Get("message"))
+	default:
+		return channel.Received{}, core.Errorf(core.NotFound, "the webhook URL ends in a word too many")
+	}
+}
+
+// signature is the HMAC-SHA1 of the URL as Twilio called it, and of each parameter's name and value by name. Twilio
+// chose SHA-1; as a MAC it is not broken.
+func signature(token, target string, form url.Values) []byte {
+	mac := hmac.New(sha1.New, []byte(token))
+	_, _ = mac.Write([]byte(target)) // a hash never fails
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		values := slices.Sorted(slices.Values(form[name]))
+		for _, value := range slices.Compact(values) {
+			_, _ = mac.Write([]byte(name + value))
+		}
+	}
+	return mac.Sum(nil)
+}
+
+func receiveMessage(form url.Values) (channel.Received, error) {
+	text := form.Get("Body")
+	m := channel.Message{
+		ExternalID: form.Get("MessageSid"),
+		From:       channel.Phone(form.Get("From")),
+		To:         channel.Phone(form.Get("To")),
+		Content:    &text,
+		Metadata:   media(form),
+	}
+	if m.ExternalID == "" || m.From == "" {
+		return channel.Received{}, core.Errorf(core.Invalid, "MessageSid and From are required")
+	}
+	silence := &channel.Answer{ContentType: "text/xml", Body: []byte("<Response/>")}
+	return channel.Received{Messages: []channel.Message{m}, Answer: silence, Duplicate: silence}, nil
+}
+
+// media lists what came with a message; nil when nothing did.
+func media(form url.Values) map[string]any {
+	n, err := strconv.Atoi(form.Get("NumMedia"))
+	if err != nil {
+		return nil
+	}
+	var list []map[string]any
+	for i := range min(n, 10) { // Twilio's own limit
+		number := strconv.Itoa(i)
+		if address := form.Get("MediaUrl" + number); address != "" {
+			list = append(list, map[string]any{"url": address, "type": form.Get("MediaContentType" + number)})
+		}
+	}
+	if list == nil {
+		return nil
+	}
+	return map[string]any{"attachments": list}
+}
+
+func receiveStatus(form url.Values, messageID string) (channel.Received, error) {
+	update := channel.StatusUpdate{
+		ExternalID: form.Get("MessageSid"),
+		MessageID:  messageID,
+		Address:    channel.Phone(form.Get("To")),
+	}
+	if update.ExternalID == "" {
+		return channel.Received{}, core.Errorf(core.Invalid, "MessageSid is required")
+	}
+	switch word := form.Get("MessageStatus"); word {
+	case "accepted", "scheduled", "queued", "sending", "sent":
+		update.Status = core.Sent // Twilio has it: that settles a message of unknown fate
+	case "delivered":
+		update.Status = core.Delivered
+	case "read":
+		update.Status = core.Read
+	case "undelivered", "failed", "canceled":
+		update.Status, update.Reason = core.Failed, word
+		if code := form.Get("ErrorCode"); code != "" {
+			update.Reason += ": error " + code
+		}
+	default:
+		return channel.Received{}, core.Errorf(core.Invalid, "MessageStatus %q is not known", word)
+	}
+	return channel.Received{Statuses: []channel.StatusUpdate{update}}, nil
+}

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"indaba/internal/account"
+	"indaba/internal/app"
+)
+
+type accountCommands struct {
+	Create accountCreate `cmd:"" help:"Make an account, and the database when there is none."`
+	List   accountList   `cmd:"" help:"List all accounts."`
+	Show   accountShow   `cmd:"" help:"Show one account."`
+	Flags  accountFlags  `cmd:"" help:"Switch on or off what an account may do."`
+}
+
+// accountView is an account as JSON.
+type accountView struct {
+	Key       string        `json:"key"`
+	Name      string        `json:"name"`
+	Parent    string        `json:"parent,omitempty"`
+	Flags     account.Flags `json:"flags"`
+	CreatedAt time.Time     `json:"created_at"`
+}
+
+func viewAccount(a *account.Account) accountView {
+	return accountView{a.Key, a.Name, a.Parent, a.Flags, a.CreatedAt}
+}
+
+type accountCreate struct {
+	Name   string `arg:"" help:"Its name, for people."`
+	Parent string `placeholder:"KEY|NAME" help:"The account that it belongs to."`
+}
+
+func (c *accountCreate) Run(i *invocation) error {
+	return i.open(func(ctx context.Context, a *app.App) error {
+		parent := ""
+		if c.Parent != "" {
+			above, err := i.findAccount(ctx, a, c.Parent)
+			if err != nil {
+				return err
+			}
+			parent = above.Key
+		}
+		made, err := a.Accounts.Create(ctx, c.Name, parent)
+		if err != nil {
+			return err
+		}
+		return i.say(viewAccount(made), "Account %s has the key %s.", made.Name, made.Key)
+	})
+}
+
+type accountList struct{}
+
+func (*accountList) Run(i *invocation) error {
+	if err := i.needDatabase(); err != nil {
+		return err
+	}
+	return i.open(func(ctx context.Context, a *app.App) error {
+		all, err := allAccounts(ctx, a)
+		if err != nil {
+			return err
+		}
+		views, rows := make([]accountView, len(all)), make([][]string, len(all))
+		for n, one := range all {
+			views[n] = viewAccount(one)
+			rows[n] = []string{one.Key, one.Name, one.Parent, at(one.CreatedAt)}
+		}
+		return i.table(views, []string{"KEY", "NAME", "PARENT", "CREATED"}, rows)
+	})
+}
+
+type accountShow struct{}
+
+func (*accountShow) Run(i *invocation) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, key string) error {
+		one, err := a.Accounts.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		return i.showAccount(one)
+	})
+}
+
+func (i *invocation) showAccount(one *account.Account) error {
+	return i.fields(viewAccount(one), field{"key", one.Key}, field{"name", one.Name}, field{"parent", one.Parent},
+		field{"can_manage_optouts", yesNo(one.Flags.CanManageOptouts)}, field{"disable_optouts", yesNo(one.Flags.DisableOptouts)},
+		field{"is_developer", yesNo(one.Flags.IsDeveloper)}, field{"created", at(one.CreatedAt)})
+}
+
+type accountFlags struct {
+	Set []string `arg:"" name:"flag" placeholder:"FLAG=on|off" help:"can_manage_optouts (bots may read and change opt-outs), disable_optouts (messages go out although their receiver opted out) or is_developer, as FLAG=on or FLAG=off."`
+}
+
+func (c *accountFlags) Run(i *invocation) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, key string) error {
+		one, err := a.Accounts.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		for _, text := range c.Set {
+			if err := setFlag(&one.Flags, text); err != nil {
+				return err
+			}
+		}
+		if err := a.Accounts.SetFlags(ctx, key, one.Flags); err != nil {
+			return err
+		}
+		return i.showAccount(one)
+	})
+}
+
+func setFlag(flags *account.Flags, text string) error {
+	name, value, _ := strings.Cut(text, "=")
+	if value != "on" && value != "off" {
+		return misused("%q: write FLAG=on or FLAG=off", text)
+	}
+	switch name {
+	case "can_manage_optouts":
+		flags.CanManageOptouts = value == "on"
+	case "disable_optouts":
+		flags.DisableOptouts = value == "on"
+	case "is_developer":
+		flags.IsDeveloper = value == "on"
+	default:
+		return misused("there is no flag %q: choose from can_manage_optouts, disable_optouts, is_developer", name)
+	}
+	return nil
+}
+
+type auditCommand struct {
+	Limit int `short:"n" default:"50" help:"How many entries."`
+}
+
+// Run prints the newest entries of the audit log.
+func (c *auditCommand) Run(i *invocation) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, key string) error {
+		entries, err := a.Accounts.AuditLog(ctx, key, c.Limit, 0)
+		if err != nil {
+			return err
+		}
+		type view struct {
+			ID     int64     `json:"id"`
+			Actor  string    `json:"actor"`
+			Action string    `json:"action"`
+			Object string    `json:"object"`
+			Detail any       `json:"detail"`
+			At     time.Time `json:"at"`
+		}
+		views, rows := make([]view, len(entries)), make([][]string, len(entries))
+		for n, e := range entries {
+			views[n] = view{e.ID, e.Actor, e.Action, e.Object, e.Detail, e.At}
+			rows[n] = []string{at(e.At), e.Actor, e.Action, e.Object, shortened(string(e.Detail), 80)}
+		}
+		return i.table(views, []string{"TIME", "ACTOR", "ACTION", "OBJECT", "DETAIL"}, rows)
+	})
+}

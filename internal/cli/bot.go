@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"indaba/internal/app"
+	"indaba/internal/bot"
+	"indaba/internal/bot/bundle"
+	"indaba/internal/core"
+)
+
+type botCommands struct {
+	Create   botCreate         `cmd:"" help:"Make a bot without a program. Deploying makes one by itself."`
+	Deploy   botDeploy         `cmd:"" help:"Make a version of what is in a folder, and let it answer from now on."`
+	List     botList           `cmd:"" help:"List the bots of an account."`
+	Show     botShow           `cmd:"" help:"Show a bot and its versions."`
+	Config   botConfigCommands `cmd:"" help:"Values that a bot reads. Yours win over those in its folder."`
+	Logs     botLogs           `cmd:"" help:"Show what a bot logged."`
+	Turns    botTurns          `cmd:"" help:"List the newest turns of a bot, or show one whole."`
+	Replay   botReplay         `cmd:"" help:"Run a recorded turn again, without effects, and show where it differs."`
+	Use      botUse            `cmd:"" help:"Let another version answer."`
+	Rollback botRollback       `cmd:"" help:"Go back to the version before the one that answers."`
+	Push     botPush           `cmd:"" help:"Let a bot begin a conversation with somebody."`
+}
+
+// botView is a bot as JSON.
+type botView struct {
+	Key       string        `json:"key"`
+	Name      string        `json:"name"`
+	Kind      string        `json:"kind"`
+	Version   int64         `json:"version"`
+	Versions  []versionView `json:"versions,omitempty"`
+	Warnings  []string      `json:"warnings,omitempty"`
+	CreatedAt time.Time     `json:"created_at"`
+}
+
+type versionView struct {
+	Number    int64     `json:"version"`
+	Hash      string    `json:"hash"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func viewBot(b *bot.Bot) botView {
+	return botView{Key: b.Key, Name: b.Name, Kind: b.Kind, Version: b.Version, CreatedAt: b.CreatedAt}
+}
+
+// botName is the argument of commands on one bot.
+type botName struct {
+	Bot string `arg:"" help:"Its key or name."`
+}
+
+// with runs do for the bot.
+func (n *botName) with(i *invocation, do func(context.Context, *app.App, *bot.Bot) error) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
+		b, err := a.Bots.Find(ctx, account, n.Bot)
+		if err != nil {
+			return err
+		}
+		return do(ctx, a, b)
+	})
+}
+
+type botCreate struct {
+	Name string `arg:"" help:"Its name, for people and in other commands."`
+}
+
+func (c *botCreate) Run(i *invocation) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
+		b, err := a.Bots.Create(ctx, account, c.Name, bot.Sandbox)
+		if err != nil {
+			return err
+		}
+		return i.say(viewBot(b), "Bot %s has the key %s.", b.Name, b.Key)
+	})
+}
+
+type botDeploy struct {
+	Dir string `arg:"" type:"existingdir" help:"The folder of the bot."`
+	Bot string `placeholder:"KEY|NAME" help:"The bot to deploy to, if not the one of the folder's name. It is made when there is none of that name."`
+	App string `name:"app" placeholder:"NAME" help:"Which app, in a folder that builds several."`
+}
+
+func (c *botDeploy) Run(i *invocation) error {
+	program, err := i.readBundle(c.Dir, c.App)
+	if err != nil {
+		return err
+	}
+	for _, warning := range program.Warnings {
+		_, _ = fmt.Fprintln(i.stderr, "warning:", warning)
+	}
+	name := c.Bot
+	if name == "" {
+		name = program.Name
+	}
+	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
+		b, err := a.Bots.Find(ctx, account, name)
+		if err != nil && core.KindOf(err) == core.NotFound {
+			b, err = a.Bots.Create(ctx, account, name, bot.Sandbox)
+		}
+		if err != nil {
+			return err
+		}
+		v, err := a.Bots.Deploy(ctx, account, b.Key, program)
+		if err != nil {
+			return err
+		}
+		outcome := "now answers"
+		if v.Number == b.Version {
+			outcome = "answers already: nothing has changed"
+		}
+		b.Version = v.Number
+		view := viewBot(b)
+		view.Warnings = program.Warnings
+		return i.say(view, "Bot %s (%s): version %d %s.", b.Name, b.Key, v.Number, outcome)
+	})
+}
+
+// readBundle reads the bot in a folder. Without the built-in packages it still reads bots that bring all they need.
+func (i *invocation) readBundle(dir, app string) (*bundle.Bundle, error) {
+	set, err := bundle.BuiltinSet()
+	if err != nil && core.KindOf(err) != core.NotFound {
+		return nil, err
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(i.stderr, "note:", core.SafeMessage(err))
+	}
+	return bundle.Read(dir, bundle.Options{App: app, Set: set})
+}
+
+type botList struct{}
+
+func (*botList) Run(i *invocation) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
+		bots, err := a.Bots.List(ctx, account)
+		if err != nil {
+			return err
+		}
+		views, rows := make([]botView, len(bots)), make([][]string, len(bots))
+		for n, b := range bots {
+			views[n] = viewBot(b)
+			rows[n] = []string{b.Key, b.Name, b.Kind, strconv.FormatInt(b.Version, 10), at(b.CreatedAt)}
+		}
+		return i.table(views, []string{"KEY", "NAME", "KIND", "VERSION", "CREATED"}, rows)
+	})
+}
+
+type botShow struct{ botName }
+
+func (c *botShow) Run(i *invocation) error {
+	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error {
+		versions, err := a.Bots.Versions(ctx, b.Key)
+		if err != nil {
+			return err
+		}
+		view := viewBot(b)
+		lines := []field{{"key", b.Key}, {"name", b.Name}, {"kind", b.Kind}, {"created", at(b.CreatedAt)}}
+		for _, v := range versions {
+			view.Versions = append(view.Versions, versionView{v.Number, v.Hash, v.CreatedAt})
+			note := ""
+			if v.Number == b.Version {
+				note = "  answers"
+			}
+			lines = append(lines, field{fmt.Sprint("version ", v.Number), at(v.CreatedAt) + "  " + shortened(v.Hash, 13) + note})
+		}
+		return i.fields(view, lines...)
+	})
+}
+
+type botUse struct {
+	botName
+	Version int64 `arg:"" help:"The version's number."`
+}
+
+func (c *botUse) Run(i *invocation) error {
+	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error { return i.use(ctx, a, b, c.Version) })
+}
+
+func (i *invocation) use(ctx context.Context, a *app.App, b *bot.Bot, version int64) error {
+	if err := a.Bots.Use(ctx, b.Account, b.Key, version); err != nil {
+		return err
+	}
+	b.Version = version
+	return i.say(viewBot(b), "Bot %s: version %d now answers.", b.Name, version)
+}
+
+type botRollback struct{ botName }
+
+func (c *botRollback) Run(i *invocation) error {
+	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error {
+		versions, err := a.Bots.Versions(ctx, b.Key) // newest first
+		if err != nil {
+			return err
+		}
+		for _, v := range versions {
+			if v.Number < b.Version {
+				return i.use(ctx, a, b, v.Number)
+			}
+		}
+		return core.Errorf(core.Conflict, "bot %s has no version before %d", b.Name, b.Version)
+	})
+}
+
+type botPush struct {
+	botName
+	Address string `arg:"" help:"Whom to talk to, as the channel writes addresses."`
+}
+
+func (c *botPush) Run(i *invocation) error {
+	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error {
+		if err := a.Runtime.Trigger(ctx, b.Account, b.Key, c.Address); err != nil {
+			return err
+		}
+		return i.say(map[string]string{"bot": b.Key, "address": c.Address},
+			"Bot %s will begin with %s as soon as a server runs on this database.", b.Name, c.Address)
+	})
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"indaba/internal/app"
+	"indaba/internal/config"
+)
+
+type serveCommand struct{}
+
+// Run serves until a signal asks for the end.
+func (*serveCommand) Run(i *invocation) error {
+	if err := i.config.Check(); err != nil {
+		return err
+	}
+	return serve(i.config, i.stderr, func(ctx context.Context, a *app.App) error {
+		slog.InfoContext(ctx, "listening", "address", a.Addr().String(), "url", a.URL(), "version", version())
+		return nil
+	})
+}
+
+// serve runs a server. started is called once it answers; its error stops the server. The first interrupt stops the
+// server in order; a second one, and whatever the server cannot live with, end the process at once: no further byte may
+// be written then.
+func serve(c *config.Config, stderr io.Writer, started func(context.Context, *app.App) error) error {
+	ctx := context.Background()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	a, err := app.Open(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := a.Start(ctx); err != nil {
+		return errors.Join(err, a.Close())
+	}
+	err = started(ctx, a)
+	if err == nil {
+		select {
+		case s := <-signals:
+			slog.InfoContext(ctx, "stopping", "signal", s.String(), "grace", c.ShutdownGrace.String())
+		case err := <-a.Fatal():
+			die(stderr, err)
+		}
+	}
+	stopped := make(chan struct{})
+	defer close(stopped)
+	go func() {
+		select {
+		case <-stopped:
+		case <-signals:
+			die(stderr, errors.New("interrupted again: ended at once; what was under way is done again at the next start"))
+		case err := <-a.Fatal():
+			die(stderr, err)
+		}
+	}()
+	grace, cancel := context.WithTimeout(ctx, c.ShutdownGrace)
+	defer cancel()
+	return errors.Join(err, a.Stop(grace))
+}
+
+// die ends the process without another write to the database.
+func die(stderr io.Writer, err error) {
+	complain(stderr, err)
+	os.Exit(exitFailure)
+}

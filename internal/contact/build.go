@@ -1,0 +1,194 @@
+package contact
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"indaba/internal/db"
+	"indaba/internal/query"
+)
+
+// A build finds the members of a smart group whose query is new. It walks the account's contacts in ascending order of
+// keys, some per commit, and keeps in the group's row how far it has come: it resumes there after a crash, and several
+// nodes can take turns. Changes of contacts that it has passed keep its result right; it will come to the others itself,
+// new ones included, because their keys ascend. While it is under way, reads search.
+
+const (
+	buildBatch   = 2000             // contacts, or left-over rows, per commit
+	pollInterval = 30 * time.Second // looks for work that another node, or an earlier run, left behind
+	retryDelay   = time.Second
+)
+
+// startBuild gives a group of a locked account its members: at once in a small account, else when Run comes to it.
+func (s *Service) startBuild(ctx context.Context, b book, g Group) error {
+	if err := s.newVersion(ctx, g.Account); err != nil {
+		return err
+	}
+	build := b.version + 1 // which no other group has: the account is locked
+	building := 0
+	if g.Query != nil {
+		if _, err := query.Parse(*g.Query, s.schema); err == nil {
+			building = 1
+		}
+	}
+	if _, err := s.d.Exec(ctx, "UPDATE contact_group SET build = $3, building = $4, built_to = '', smart_size = 0 "+
+		"WHERE account = $1 AND key = $2", g.Account, g.Key, build, building); err != nil {
+		return fmt.Errorf("start a build: %w", err)
+	}
+	if building == 0 {
+		return nil
+	}
+	if b.contacts > s.options.InlineBuild {
+		s.d.AfterCommit(ctx, s.wakeUp)
+		return nil
+	}
+	for {
+		if done, err := s.buildStep(ctx, g.Account, g.Key); done || err != nil {
+			return err
+		}
+	}
+}
+
+// endBuild drops the members that a group of a locked account has by its query.
+func (s *Service) endBuild(ctx context.Context, g groupRow, b book) error {
+	if _, err := s.d.Exec(ctx, "INSERT INTO smart_leftover (account, build) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+		g.Account, g.build); err != nil {
+		return fmt.Errorf("end a build: %w", err)
+	}
+	if b.contacts <= s.options.InlineBuild {
+		for {
+			if done, err := s.cleanStep(ctx, g.Account, g.build); done || err != nil {
+				return err
+			}
+		}
+	}
+	s.d.AfterCommit(ctx, s.wakeUp)
+	return nil
+}
+
+func (s *Service) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it has been told
+	}
+}
+
+// Run finds the members of smart groups in large accounts, until ctx ends. Every node may run it.
+func (s *Service) Run(ctx context.Context) error {
+	for {
+		worked, err := s.work(ctx)
+		wait := pollInterval
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			s.options.OnError(fmt.Errorf("build smart groups: %w", err))
+			wait = retryDelay
+		case worked:
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.wake:
+		case <-time.After(wait):
+		}
+	}
+}
+
+// work does one step for each build and each left-over that there is, so that a large one does not hold up a small one.
+func (s *Service) work(ctx context.Context) (worked bool, err error) {
+	groups, err := s.findGroups(ctx, "WHERE building = 1 LIMIT 100")
+	if err != nil {
+		return false, err
+	}
+	for _, g := range groups {
+		if _, err := s.buildStep(ctx, g.Account, g.Key); err != nil {
+			return false, err
+		}
+	}
+	leftovers, err := db.Collect(ctx, s.d, func(rows *sql.Rows) (g groupRow, err error) {
+		return g, rows.Scan(&g.Account, &g.build)
+	}, "SELECT account, build FROM smart_leftover LIMIT 100")
+	if err != nil {
+		return false, fmt.Errorf("find left-over members: %w", err)
+	}
+	for _, g := range leftovers {
+		if _, err := s.cleanStep(ctx, g.Account, g.build); err != nil {
+			return false, err
+		}
+	}
+	return len(groups)+len(leftovers) > 0, nil
+}
+
+// buildStep looks at the next contacts for a group; done says that there are no more.
+func (s *Service) buildStep(ctx context.Context, account, key string) (done bool, err error) {
+	err = s.d.TxOn(ctx, account, func(ctx context.Context) error {
+		if _, err := s.lock(ctx, account, 0); err != nil {
+			return err
+		}
+		found, err := s.findGroups(ctx, "WHERE account = $1 AND key = $2 AND building = 1", account, key)
+		if err != nil || len(found) == 0 {
+			done = true
+			return err
+		}
+		done, err = s.buildSome(ctx, found[0])
+		return err
+	})
+	return done, err
+}
+
+// buildSome adds the members among the next contacts of a locked account.
+func (s *Service) buildSome(ctx context.Context, g groupRow) (done bool, err error) {
+	q, err := query.Parse(*g.Query, s.schema)
+	if err != nil {
+		return false, fmt.Errorf("parse the query of group %s: %w", g.Key, err)
+	}
+	next, err := s.find(ctx, "FROM contact c WHERE c.account = $1 AND c.key > $2 ORDER BY c.key LIMIT $3",
+		g.Account, g.builtTo, buildBatch)
+	if err != nil {
+		return false, err
+	}
+	var rows [][]any
+	for i := range next {
+		if q.Match(&next[i]) {
+			rows = append(rows, []any{g.Account, g.build, next[i].Key})
+		}
+		g.builtTo = next[i].Key
+	}
+	n, err := s.d.InsertMany(ctx, "smart_member", []string{"account", "build", "contact"}, rows, "ON CONFLICT DO NOTHING")
+	if err != nil {
+		return false, fmt.Errorf("write members: %w", err)
+	}
+	done, building := len(next) < buildBatch, 1
+	if done {
+		building = 0
+		if err := s.newVersion(ctx, g.Account); err != nil {
+			return false, err
+		}
+	}
+	if _, err := s.d.Exec(ctx, "UPDATE contact_group SET smart_size = smart_size + $3, building = $4, built_to = $5 "+
+		"WHERE account = $1 AND key = $2", g.Account, g.Key, n, building, g.builtTo); err != nil {
+		return false, fmt.Errorf("note how far a build has come: %w", err)
+	}
+	return done, nil
+}
+
+// cleanStep removes some rows of a build that no group refers to; done says that there are no more.
+func (s *Service) cleanStep(ctx context.Context, account string, build int64) (done bool, err error) {
+	err = s.d.TxOn(ctx, account, func(ctx context.Context) error {
+		n, err := s.d.Exec(ctx, "DELETE FROM smart_member WHERE account = $1 AND build = $2 AND contact IN "+
+			"(SELECT contact FROM smart_member WHERE account = $1 AND build = $2 LIMIT $3)", account, build, buildBatch)
+		if err != nil {
+			return fmt.Errorf("remove left-over members: %w", err)
+		}
+		if done = n < buildBatch; !done {
+			return nil
+		}
+		_, err = s.d.Exec(ctx, "DELETE FROM smart_leftover WHERE account = $1 AND build = $2", account, build)
+		return err
+	})
+	return done, err
+}

@@ -1,0 +1,180 @@
+package contact
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"indaba/internal/core"
+)
+
+// Page is a part of a long list, in ascending order of keys.
+type Page struct {
+	Contacts []Contact
+	Next     string // cursor of the next page; empty on the last one. [0-9a-f] only
+}
+
+// isKey reports whether a text can be the key of a contact or group, and so a cursor.
+func isKey(text string) bool {
+	return len(text) == 32 && strings.Trim(text, "0123456789abcdef") == ""
+}
+
+// checkCursor refuses what no page gave out; the text is that of docs/spec/vumi-http.md 2.
+func checkCursor(cursor string) error {
+	if cursor != "" && !isKey(cursor) {
+		return core.Errorf(core.Invalid, "Riak error, possible invalid cursor: %s", PythonText(cursor))
+	}
+	return nil
+}
+
+// pageSize returns how many records a page has when limit was asked for; 0 and less ask for nothing particular.
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return DefaultPage
+	}
+	return min(limit, MaxPage)
+}
+
+// page makes a page of at most limit out of contacts of which there may be one more.
+func page(found []Contact, limit int) Page {
+	if len(found) <= limit {
+		return Page{Contacts: found}
+	}
+	return Page{found[:limit], found[limit-1].Key}
+}
+
+// Get returns a contact. One that is not there, or belongs to another account, is core.NotFound
+// "Contact 'KEY' not found.".
+func (s *Service) Get(ctx context.Context, account, key string) (Contact, error) {
+	var found []Contact
+	if isKey(key) { // nothing else is a key, and not every text can be sent to the database
+		var err error
+		if found, err = s.find(ctx, "FROM contact c WHERE c.account = $1 AND c.key = $2", account, key); err != nil {
+			return Contact{}, err
+		}
+	}
+	if len(found) == 0 {
+		return Contact{}, core.Errorf(core.NotFound, "Contact '%s' not found.", key)
+	}
+	return found[0], nil
+}
+
+// GetByAddress returns the newest contact, by CreatedAt, that has the address for a delivery class, normalised or as it
+// is given. No such contact is core.NotFound, an unknown class core.Invalid, with the texts of
+// docs/spec/vumi-sandbox.md 9.7.
+func (s *Service) GetByAddress(ctx context.Context, account, class, address string) (Contact, error) {
+	field, err := ClassField(class)
+	if err != nil {
+		return Contact{}, err
+	}
+	c, found, err := s.newest(ctx, account, field, NormaliseAddress(field, address), address)
+	if err == nil && !found {
+		err = core.Errorf(core.NotFound, "Contact with address '%s' for delivery class '%s' not found.", address, class)
+	}
+	return c, err
+}
+
+// GetByField returns the newest contact, by CreatedAt, whose address field has exactly the value; leading plus signs of
+// an msisdn count as one (docs/spec/vumi-http.md 3.4). A field that holds no addresses is core.Invalid, no such contact
+// core.NotFound, both with the texts given there.
+func (s *Service) GetByField(ctx context.Context, account, field, value string) (Contact, error) {
+	if fields := AddressFields(); !slices.Contains(fields, field) {
+		return Contact{}, core.Errorf(core.Invalid, "Query field must be one of: ['%s']", strings.Join(fields, "', '"))
+	}
+	if field == "msisdn" {
+		value = "+" + strings.TrimLeft(value, "+")
+	}
+	c, found, err := s.newest(ctx, account, field, value)
+	if err == nil && !found {
+		err = core.Errorf(core.NotFound, "Object %s not found.",
+			PythonText(fmt.Sprintf("Contact with %s %s", field, value)))
+	}
+	return c, err
+}
+
+// newest returns the newest contact that has one of the addresses in a field.
+func (s *Service) newest(ctx context.Context, account, field string, addresses ...string) (c Contact, found bool, err error) {
+	slices.Sort(addresses)
+	for _, address := range slices.Compact(addresses) {
+		if checkText(address, 0) != nil {
+			continue // nothing that is stored looks like this
+		}
+		one, ok, err := s.newestWith(ctx, account, field, address)
+		if err != nil {
+			return Contact{}, false, err
+		}
+		if ok && (!found || one.CreatedAt.After(c.CreatedAt)) {
+			c, found = one, true
+		}
+	}
+	return c, found, nil
+}
+
+// newestWith reads on until the whole address is the same: the index holds only the beginning of long ones.
+func (s *Service) newestWith(ctx context.Context, account, field, address string) (c Contact, found bool, err error) {
+	// The plus keeps the engines from walking all contacts by time until one fits.
+	rows, err := s.d.Query(ctx, selectContact+"FROM contact_token t CROSS JOIN contact c WHERE t.account = $1 "+
+		"AND t.field = $2 AND t.token = $3 AND c.account = t.account AND c.key = t.contact "+
+		"ORDER BY +c.created_at DESC, c.key DESC", account, field, s.target.Tokens.Cut(address))
+	if err != nil {
+		return Contact{}, false, fmt.Errorf("find a contact by address: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what matters
+	for rows.Next() {
+		if c, err = scan(rows); err != nil {
+			return Contact{}, false, err
+		}
+		if c.hasAddress(field, address) {
+			return c, true, nil
+		}
+	}
+	return Contact{}, false, rows.Err()
+}
+
+// Count returns the number of contacts in constant time.
+func (s *Service) Count(ctx context.Context, account string) (n int64, err error) {
+	err = s.d.Row(ctx, "SELECT contacts FROM contact_book WHERE account = $1", []any{account}, &n)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("count contacts: %w", err)
+	}
+	return n, nil
+}
+
+// List returns a page of the account's contacts after cursor, which is empty for the first page. limit is cut to
+// [MaxPage]; 0 and less mean [DefaultPage]. A cursor that no page gave out is core.Invalid.
+func (s *Service) List(ctx context.Context, account, cursor string, limit int) (Page, error) {
+	if err := checkCursor(cursor); err != nil {
+		return Page{}, err
+	}
+	limit = pageSize(limit)
+	found, err := s.find(ctx, "FROM contact c WHERE c.account = $1 AND c.key > $2 ORDER BY c.key LIMIT $3",
+		account, cursor, limit+1)
+	return page(found, limit), err
+}
+
+// Stream calls yield for every contact of the account, in ascending order of keys, and ends with yield's first error. It
+// reads in pages, so that a slow yield keeps nobody waiting; what is created meanwhile may be among them.
+func (s *Service) Stream(ctx context.Context, account string, yield func(Contact) error) error {
+	return walk(yield, func(cursor string) (Page, error) { return s.List(ctx, account, cursor, MaxPage) })
+}
+
+// walk yields the contacts of all pages.
+func walk(yield func(Contact) error, next func(cursor string) (Page, error)) error {
+	for cursor := ""; ; {
+		p, err := next(cursor)
+		if err != nil {
+			return err
+		}
+		for _, c := range p.Contacts {
+			if err := yield(c); err != nil {
+				return err
+			}
+		}
+		if cursor = p.Next; cursor == "" {
+			return nil
+		}
+	}
+}

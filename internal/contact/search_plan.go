@@ -1,0 +1,100 @@
+package contact
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"indaba/internal/query"
+)
+
+// plan says how the database finds the candidates of a search: a condition on contacts, called c, in a query that has
+// the account as $1. When it is exact, the matcher need not look at them.
+type plan struct {
+	where string
+	args  []any
+	exact bool
+}
+
+// maxFew is how many index entries a word may have to count as rare.
+const maxFew = 2000
+
+// plan chooses between the ways to candidates. The compiled condition alone makes an engine gather all entries of each
+// word it asks for, the 300,000 of extras-language:zu to join them with three of surname:Mokoena; so a rare word leads
+// alone, and the matcher does the rest. Where only the first matches are wanted and no word is rare, contacts are tried
+// in order of their keys until enough are found.
+func (s *Service) plan(ctx context.Context, account string, q *query.Query, firstArgument int, paged bool) (plan, error) {
+	and, isAnd := unboosted(q.Root()).(query.And)
+	words := []query.Node{q.Root()}
+	if isAnd {
+		words = and.Nodes
+	}
+	rarest, few, err := s.rarest(ctx, account, words)
+	if err != nil {
+		return plan{}, err
+	}
+	word := fmt.Sprintf("FROM contact_token WHERE account = $1 AND field = $%d AND token = $%d",
+		firstArgument, firstArgument+1)
+	args := []any{rarest.field, rarest.text}
+	switch {
+	case isAnd && few:
+		return plan{where: "c.key IN (SELECT contact " + word + ")", args: args}, nil
+	case paged && !few && rarest.field != "":
+		return plan{where: "EXISTS (SELECT 1 " + word + " AND contact = c.key)", args: args}, nil
+	}
+	condition := query.Compile(q, s.target, dialect(s.d), firstArgument)
+	return plan{condition.SQL, condition.Args, condition.Exact}, nil
+}
+
+// rarest returns the index entry with the fewest contacts out of those that all matches must have; few says that they
+// are at most maxFew. Without such an entry its field is empty.
+func (s *Service) rarest(ctx context.Context, account string, nodes []query.Node) (rarest token, few bool, err error) {
+	least := maxFew + 1
+	for _, node := range nodes {
+		for _, t := range s.required(node) {
+			var n int
+			if err := s.d.Row(ctx, "SELECT count(*) FROM (SELECT 1 FROM contact_token WHERE account = $1 AND field = $2 "+
+				"AND token = $3 LIMIT $4) entries", []any{account, t.field, t.text, maxFew + 1}, &n); err != nil {
+				return token{}, false, fmt.Errorf("count the entries of a word: %w", err)
+			}
+			if n < least || rarest.field == "" {
+				rarest, least = t, n
+			}
+		}
+	}
+	return rarest, least <= maxFew, nil
+}
+
+// required returns index entries that every contact has for which the node holds; none when nothing is known.
+func (s *Service) required(node query.Node) []token {
+	var field, text string
+	switch node := unboosted(node).(type) {
+	case query.Term:
+		field, text = node.Field, node.Value
+	case query.Phrase:
+		field, text = node.Field, node.Text
+	}
+	kind, known := s.schema.Kind(field)
+	if !known || !isIndexed(field) || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return nil
+	}
+	const enough = 8 // words of a long phrase
+	var tokens []token
+	for _, word := range kind.Tokens(text) {
+		if len(tokens) < enough {
+			tokens = append(tokens, token{field, s.target.Tokens.Cut(word)})
+		}
+	}
+	return tokens
+}
+
+func unboosted(node query.Node) query.Node {
+	for {
+		boost, ok := node.(query.Boost)
+		if !ok {
+			return node
+		}
+		node = boost.Node
+	}
+}

@@ -1,0 +1,228 @@
+package contact
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"indaba/internal/db"
+)
+
+// columnNames are the columns of contact, in the order of values and scan.
+var columnNames = []string{"account", "key", "created_at", "name", "surname", "email_address", "dob", "msisdn",
+	"twitter_handle", "facebook_id", "bbm_pin", "gtalk_id", "mxit_id", "wechat_id", "groups", "extra", "subscription"}
+
+// selectContact begins queries whose contacts are called c.
+const selectContact = "SELECT c.account, c.key, c.created_at, c.name, c.surname, c.email_address, c.dob, c.msisdn, " +
+	"c.twitter_handle, c.facebook_id, c.bbm_pin, c.gtalk_id, c.mxit_id, c.wechat_id, c.groups, c.extra, c.subscription "
+
+// updateContact changes the row with the key $2 of the account $1 to values.
+const updateContact = "UPDATE contact SET created_at = $3, name = $4, surname = $5, email_address = $6, dob = $7, " +
+	"msisdn = $8, twitter_handle = $9, facebook_id = $10, bbm_pin = $11, gtalk_id = $12, mxit_id = $13, " +
+	"wechat_id = $14, groups = $15, extra = $16, subscription = $17 WHERE account = $1 AND key = $2"
+
+// values returns the row of a contact.
+func (c *Contact) values() []any {
+	var dob any
+	if c.DateOfBirth != nil {
+		dob = c.DateOfBirth.UnixMicro()
+	}
+	return []any{c.Account, c.Key, c.CreatedAt.UnixMicro(), null(c.Name), null(c.Surname), null(c.EmailAddress), dob,
+		c.Msisdn, null(c.TwitterHandle), null(c.FacebookID), null(c.BBMPin), null(c.GTalkID), null(c.MxitID),
+		null(c.WeChatID), listText(c.Groups), mapText(c.Extra), mapText(c.Subscription)}
+}
+
+func null(text *string) any {
+	if text == nil {
+		return nil
+	}
+	return *text
+}
+
+func listText(list []string) string {
+	if len(list) == 0 {
+		return "[]"
+	}
+	text, _ := json.Marshal(list) // texts always can be
+	return string(text)
+}
+
+func mapText(texts map[string]string) string {
+	if len(texts) == 0 {
+		return "{}"
+	}
+	text, _ := json.Marshal(texts) // texts always can be
+	return string(text)
+}
+
+// scan reads a row of [selectContact].
+func scan(rows *sql.Rows) (Contact, error) {
+	var c Contact
+	var created int64
+	var dob sql.NullInt64
+	var groups, extra, subscription string
+	if err := rows.Scan(&c.Account, &c.Key, &created, &c.Name, &c.Surname, &c.EmailAddress, &dob, &c.Msisdn,
+		&c.TwitterHandle, &c.FacebookID, &c.BBMPin, &c.GTalkID, &c.MxitID, &c.WeChatID,
+		&groups, &extra, &subscription); err != nil {
+		return Contact{}, err
+	}
+	c.CreatedAt = time.UnixMicro(created).UTC()
+	if dob.Valid {
+		c.DateOfBirth = new(time.UnixMicro(dob.Int64).UTC())
+	}
+	c.Groups, c.Extra, c.Subscription = []string{}, map[string]string{}, map[string]string{}
+	for _, part := range []struct {
+		text, empty string
+		into        any
+	}{{groups, "[]", &c.Groups}, {extra, "{}", &c.Extra}, {subscription, "{}", &c.Subscription}} {
+		if part.text == part.empty {
+			continue
+		}
+		if err := json.Unmarshal([]byte(part.text), part.into); err != nil {
+			return Contact{}, fmt.Errorf("read contact %s: %w", c.Key, err)
+		}
+	}
+	return c, nil
+}
+
+// find returns the contacts that rest of the query, after [selectContact], leads to. They are known to be few.
+func (s *Service) find(ctx context.Context, rest string, args ...any) ([]Contact, error) {
+	found, err := db.Collect(ctx, s.d, scan, selectContact+rest, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read contacts: %w", err)
+	}
+	return found, nil
+}
+
+// change is one contact before and after a write; before is nil when it is created, after when it is deleted.
+type change struct{ before, after *Contact }
+
+func (ch change) key() string {
+	if ch.after != nil {
+		return ch.after.Key
+	}
+	return ch.before.Key
+}
+
+// apply makes changes to the contacts of a locked account, and to everything that follows from them: index, static and
+// smart groups.
+func (s *Service) apply(ctx context.Context, account string, b book, changes ...change) error {
+	if err := s.writeRows(ctx, changes); err != nil {
+		return fmt.Errorf("write contacts: %w", err)
+	}
+	if err := s.writeTokens(ctx, account, changes); err != nil {
+		return fmt.Errorf("index contacts: %w", err)
+	}
+	if err := s.countStatic(ctx, account, changes); err != nil {
+		return fmt.Errorf("count the members of groups: %w", err)
+	}
+	if err := s.applyToSmart(ctx, account, b, changes); err != nil {
+		return fmt.Errorf("keep the members of smart groups: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) writeRows(ctx context.Context, changes []change) error {
+	var created [][]any
+	for _, ch := range changes {
+		var err error
+		switch {
+		case ch.before == nil:
+			created = append(created, ch.after.values())
+		case ch.after == nil:
+			_, err = s.d.Exec(ctx, "DELETE FROM contact WHERE account = $1 AND key = $2", ch.before.Account, ch.before.Key)
+		default:
+			_, err = s.d.Exec(ctx, updateContact, ch.after.values()...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := s.d.InsertMany(ctx, "contact", columnNames, created, "")
+	return err
+}
+
+// writeTokens brings the index from before to after. New entries are written in the order of the index.
+func (s *Service) writeTokens(ctx context.Context, account string, changes []change) error {
+	type entry struct {
+		token
+		contact string
+	}
+	var added []entry
+	for _, ch := range changes {
+		var before, after []token
+		if ch.before != nil {
+			before = ch.before.tokens(s.schema, s.target.Tokens)
+		}
+		if ch.after != nil {
+			after = ch.after.tokens(s.schema, s.target.Tokens)
+		}
+		for _, t := range missing(after, before) {
+			added = append(added, entry{t, ch.key()})
+		}
+		for _, t := range missing(before, after) {
+			if _, err := s.d.Exec(ctx, "DELETE FROM contact_token WHERE account = $1 AND field = $2 AND token = $3 "+
+				"AND contact = $4", account, t.field, t.text, ch.key()); err != nil {
+				return err
+			}
+		}
+	}
+	slices.SortFunc(added, func(a, b entry) int {
+		if c := a.compare(b.token); c != 0 {
+			return c
+		}
+		return strings.Compare(a.contact, b.contact)
+	})
+	rows := make([][]any, len(added))
+	for i, e := range added {
+		rows[i] = []any{account, e.field, e.text, e.contact}
+	}
+	_, err := s.d.InsertMany(ctx, "contact_token", []string{"account", "field", "token", "contact"}, rows, "")
+	return err
+}
+
+// missing returns what is in a and not in b; both are sorted.
+func missing(a, b []token) []token {
+	if len(b) == 0 {
+		return a
+	}
+	var only []token
+	for _, t := range a {
+		if _, found := slices.BinarySearchFunc(b, t, token.compare); !found {
+			only = append(only, t)
+		}
+	}
+	return only
+}
+
+// countStatic corrects the sizes of the groups that contacts joined or left. Keys that name no group are not counted.
+func (s *Service) countStatic(ctx context.Context, account string, changes []change) error {
+	deltas := map[string]int{}
+	for _, ch := range changes {
+		if ch.after != nil {
+			for _, key := range ch.after.Groups {
+				deltas[key]++
+			}
+		}
+		if ch.before != nil {
+			for _, key := range ch.before.Groups {
+				deltas[key]--
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(deltas)) {
+		if deltas[key] == 0 {
+			continue
+		}
+		if _, err := s.d.Exec(ctx, "UPDATE contact_group SET static_size = static_size + $3 WHERE account = $1 AND key = $2",
+			account, key, deltas[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

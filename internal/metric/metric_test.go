@@ -1,0 +1,268 @@
+package metric_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"indaba/internal/core"
+	"indaba/internal/db"
+	"indaba/internal/db/dbtest"
+	"indaba/internal/metric"
+)
+
+const account = "00000000000040008000000000000001"
+
+// start is the beginning of an hour, a day and a minute.
+var start = time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)
+
+type fixture struct {
+	*testing.T
+	*metric.Service
+	d *db.DB
+}
+
+func each(t *testing.T, test func(f fixture)) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		now := func() time.Time { return start }
+		test(fixture{t, metric.New(d, now, metric.Options{Seconds: 24 * time.Hour, Minutes: 10 * 24 * time.Hour}), d})
+	})
+}
+
+func (f fixture) fire(name string, values ...float64) {
+	f.Helper()
+	points := make([]metric.Point, len(values))
+	for i, v := range values {
+		points[i] = metric.Point{Name: name, Value: v}
+	}
+	if err := f.Fire(f.Context(), account, points); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f fixture) read(r metric.Request) []metric.Bucket {
+	f.Helper()
+	buckets, found, err := f.Read(f.Context(), account, r)
+	if err != nil || !found {
+		f.Fatal(found, err)
+	}
+	return buckets
+}
+
+// show prints buckets as seconds from start and values.
+func show(buckets []metric.Bucket) string {
+	parts := make([]string, len(buckets))
+	for i, b := range buckets {
+		value := "-"
+		if b.Value != nil {
+			value = fmt.Sprint(*b.Value)
+		}
+		parts[i] = fmt.Sprintf("%d:%s", b.Start.Unix()-start.Unix(), value)
+	}
+	return strings.Join(parts, " ")
+}
+
+func TestAggregators(t *testing.T) {
+	each(t, func(f fixture) {
+		for aggregator, want := range map[string]string{"avg": "2.5", "sum": "10", "min": "-1", "max": "7", "last": "3"} {
+			name := "stores.default.foo." + aggregator
+			f.fire(name, 1, 7)
+			f.fire(name, -1, 3)
+			got := show(f.read(metric.Request{Name: name, From: start, Until: start, Interval: time.Minute}))
+			if got != "0:"+want {
+				f.Errorf("%s: %s, want %s", aggregator, got, want)
+			}
+		}
+	})
+}
+
+func TestBuckets(t *testing.T) {
+	each(t, func(f fixture) {
+		var points []metric.Point
+		for _, s := range []int{-1, 0, 59, 60, 119, 150, 240, 241} {
+			points = append(points, metric.Point{Name: "x.sum", Value: float64(1000 + s), At: start.Add(time.Duration(s) * time.Second)})
+		}
+		if err := f.Fire(f.Context(), account, points); err != nil {
+			f.Fatal(err)
+		}
+		at := func(s int) time.Time { return start.Add(time.Duration(s)*time.Second + 900*time.Millisecond) }
+		for _, c := range []struct {
+			from, until, interval int
+			align                 bool
+			want                  string
+		}{
+			{0, 240, 60, false, "0:2059 60:2179 120:1150 180:- 240:1240"},
+			{30, 240, 60, false, "0:1059 60:2179 120:1150 180:- 240:1240"}, // the first is partial
+			{0, 239, 60, false, "0:2059 60:2179 120:1150 180:-"},
+			{0, 240, 60, true, "0:2059 60:2179 120:1150 180:-"}, // 240 would begin a row of its own
+			{30, 240, 60, true, "30:2119 90:1119 150:1150 210:1240"},
+			{-1, 0, 3600, false, "-3600:999 0:1000"},
+			{0, 0, 60, false, "0:1000"},
+			{0, 0, 60, true, ""},
+			{240, 0, 60, false, ""},
+			{240, 0, 60, true, ""},
+		} {
+			r := metric.Request{Name: "x.sum", From: at(c.from), Until: at(c.until), AlignToFrom: c.align,
+				Interval: time.Duration(c.interval) * time.Second}
+			if got := show(f.read(r)); got != c.want {
+				f.Errorf("%+v: %s", c, got)
+			}
+		}
+		hour := metric.Request{Name: "x.sum", From: start, Until: start.Add(time.Hour), Interval: 10 * time.Minute}
+		day := metric.Request{Name: "x.sum", From: start, Until: start.Add(24 * time.Hour), Interval: time.Hour}
+		if hour.Buckets() != 7 || day.Buckets() != 25 || len(f.read(day)) != 25 {
+			f.Error(hour.Buckets(), day.Buckets())
+		}
+	})
+}
+
+func TestErrors(t *testing.T) {
+	each(t, func(f fixture) {
+		for name, p := range map[string]metric.Point{
+			"no aggregator": {Name: "foo"}, "unknown": {Name: "a.foo"}, "upper case": {Name: "a.SUM"}, "empty": {},
+			"NaN": {Name: "a.sum", Value: math.NaN()}, "infinite": {Name: "a.sum", Value: math.Inf(-1)},
+			"large": {Name: "a.sum", Value: 2 * metric.MaxValue},
+			"NUL":   {Name: "a\x00.sum"}, "not UTF-8": {Name: "a\xff.sum"},
+			"long": {Name: strings.Repeat("a", metric.MaxNameBytes) + ".sum"},
+		} {
+			err := f.Fire(f.Context(), account, []metric.Point{{Name: "good.sum", Value: 1}, p})
+			if core.KindOf(err) != core.Invalid {
+				f.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, found, err := f.Read(f.Context(), account, metric.Request{Name: "good.sum", Interval: time.Second}); found || err != nil {
+			f.Error("a bad point did not stop the good one", found, err)
+		}
+		if _, err := metric.Aggregator("a.foo"); err == nil || err.Error() != "Aggregator 'foo' is not a valid aggregator" {
+			f.Error(err)
+		}
+		for name, r := range map[string]metric.Request{
+			"aggregator": {Name: "a.b", Interval: time.Second},
+			"interval":   {Name: "a.sum", Interval: time.Second - 1},
+			"size":       {Name: "a.sum", Interval: time.Second, From: start, Until: start.Add(metric.MaxBuckets * time.Second)},
+		} {
+			if _, _, err := f.Read(f.Context(), account, r); core.KindOf(err) != core.Invalid {
+				f.Errorf("%s: %v", name, err)
+			}
+		}
+		for _, name := range []string{"never fired.sum", "\x00.sum", "\xff.sum"} {
+			if _, found, err := f.Read(f.Context(), account, metric.Request{Name: name, Interval: time.Second}); found || err != nil {
+				f.Errorf("%q: %v %v", name, found, err)
+			}
+		}
+		f.fire("mine.sum", 1)
+		if _, found, err := f.Read(f.Context(), "other", metric.Request{Name: "mine.sum", Interval: time.Second}); found || err != nil {
+			f.Error("another account reads it", found, err)
+		}
+	})
+}
+
+func TestPlainNames(t *testing.T) {
+	for name, want := range map[string]bool{"a": true, "A.b_c-9": true, "a" + strings.Repeat("b", 100): true,
+		"a" + strings.Repeat("b", 101): false, "": false, "9a": false, "ä": false, "a b": false, "a\n": false} {
+		if metric.IsPlainName(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+	if name := metric.StoreName("default", "foo", "last"); name != "stores.default.foo.last" {
+		t.Error(name)
+	}
+}
+
+func TestUndoneSeriesIsNotRemembered(t *testing.T) {
+	each(t, func(f fixture) {
+		undo := errors.New("undo")
+		for range 2 {
+			if err := f.d.Tx(f.Context(), func(ctx context.Context) error {
+				if err := f.Fire(ctx, account, []metric.Point{{Name: "a.sum", Value: 1}, {Name: "a.sum", Value: 1}}); err != nil {
+					return err
+				}
+				return undo
+			}); !errors.Is(err, undo) {
+				f.Fatal(err)
+			}
+			f.fire("b.sum", 5) // on SQLite it takes the number that a.sum had
+		}
+		if _, found, err := f.Read(f.Context(), account, metric.Request{Name: "a.sum", Interval: time.Second}); found || err != nil {
+			f.Fatal(found, err)
+		}
+		got := show(f.read(metric.Request{Name: "b.sum", From: start, Until: start, Interval: time.Second}))
+		if got != "0:10" {
+			f.Fatal(got)
+		}
+	})
+}
+
+func TestConcurrentPointsAllCount(t *testing.T) {
+	each(t, func(f fixture) {
+		var wg sync.WaitGroup
+		for range 40 {
+			wg.Go(func() { f.fire("a.sum", 1, 2); f.fire("b.max", 3) })
+		}
+		wg.Wait()
+		got := show(f.read(metric.Request{Name: "a.sum", From: start, Until: start, Interval: time.Second}))
+		if got != "0:120" {
+			f.Fatal(got)
+		}
+	})
+}
+
+// Whatever is folded, by however many at once, reads by the hour give the same.
+func TestRollupKeepsWhatHoursSay(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	each(t, func(f fixture) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		var points []metric.Point
+		const span = 40 * 24 * 3600
+		for _, aggregator := range metric.Aggregators() {
+			at := 0
+			for range 1500 {
+				at += r.IntN(2 * span / 1500)
+				points = append(points, metric.Point{Name: "x." + aggregator, Value: float64(r.IntN(100)),
+					At: start.Add(time.Duration(at) * time.Second)})
+			}
+		}
+		if err := f.Fire(f.Context(), account, points); err != nil {
+			f.Fatal(err)
+		}
+		read := func() (all string) {
+			for _, aggregator := range metric.Aggregators() {
+				all += show(f.read(metric.Request{Name: "x." + aggregator, From: start, Interval: time.Hour,
+					Until: start.Add(2*span*time.Second + time.Hour)})) + "\n"
+			}
+			return all
+		}
+		before := read()
+		for _, day := range []int{1, 2, 15, 16, 100, 100} {
+			var wg sync.WaitGroup
+			for range 3 {
+				wg.Go(func() {
+					if err := f.Rollup(f.Context(), start.Add(time.Duration(day)*24*time.Hour+1234*time.Second)); err != nil {
+						f.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if after := read(); after != before {
+				f.Fatalf("day %d: hours differ", day)
+			}
+		}
+		var narrow, wide int
+		if err := f.d.Row(f.Context(), "SELECT count(*) FROM metric_slot WHERE width < 3600", nil, &narrow); err != nil {
+			f.Fatal(err)
+		}
+		if err := f.d.Row(f.Context(), "SELECT count(*) FROM metric_slot", nil, &wide); err != nil {
+			f.Fatal(err)
+		}
+		if narrow != 0 || wide > 5*(2*span/3600+1) {
+			f.Fatalf("%d slots, %d of them narrow", wide, narrow)
+		}
+	})
+}
