@@ -239,7 +239,7 @@ func (r *Runtime) sendFailed(ctx context.Context, m *core.Message, reason string
 func (r *Runtime) reply(to *core.Message, send Send) *core.Message {
 	m := &core.Message{ID: core.NewMessageID(r.now()), Account: to.Account, Channel: to.Channel, Direction: core.Outbound,
 		From: to.To, To: to.From, Content: send.Content, SessionEvent: send.SessionEvent, SessionID: to.SessionID,
-		InReplyTo: to.ID, Group: to.Group, Provider: to.Provider, TransportType: to.TransportType,
+		InReplyTo: to.ID, RepliesTo: to.ExternalID, Group: to.Group, Provider: to.Provider, TransportType: to.TransportType,
 		TransportMetadata: to.TransportMetadata, HelperMetadata: send.HelperMetadata, Bot: to.Bot, Endpoint: to.Endpoint,
 		CreatedAt: r.now()}
 	if send.ToGroup && to.Group != "" {

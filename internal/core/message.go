@@ -39,6 +39,7 @@ type Message struct {
 	SessionID    string // the provider's session, on session-based channels
 	Continuation string // what the channel's adapter wants to see again with the session's next message
 	InReplyTo    string // id of the message that this one answers
+	RepliesTo    string // the provider's id of that message
 	Group        string
 	Provider     string // network operator or the like, when the channel knows it
 	// TransportType is the kind of channel in Vumi's words: sms, ussd, voice, wechat, …

@@ -16,7 +16,8 @@ import (
 const lockPatience = 5 * time.Second
 
 // Lock makes this process the only one that works off the queues of the database, until release is called or the process
-// dies. path is the lock file's, used on SQLite. Another process that holds the lock is a core.Conflict error. Should
+// dies. path is the lock file's, used on SQLite. Another process that holds the lock for five seconds, or until ctx ends,
+// is a core.Conflict error. Should
 // the lock be lost while it is held, Options.Fatal is called: two servers would send everything twice.
 func (d *DB) Lock(ctx context.Context, path string) (release func() error, err error) {
 	deadline := time.Now().Add(lockPatience)
@@ -31,7 +32,7 @@ func (d *DB) Lock(ctx context.Context, path string) (release func() error, err e
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, err
 		case <-time.After(lockPatience / 50):
 		}
 	}

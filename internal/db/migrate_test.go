@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"indaba/internal/core"
 )
@@ -177,7 +178,9 @@ func TestLockKeepsSecondServerOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := second.Lock(t.Context(), path); core.KindOf(err) != core.Conflict {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if _, err := second.Lock(ctx, path); core.KindOf(err) != core.Conflict {
 			t.Fatalf("two servers hold the lock: %v", err)
 		}
 		if err := release(); err != nil {

@@ -46,6 +46,7 @@ func (s *statements) get(ctx context.Context, text string) (stmt *sql.Stmt, temp
 }
 
 func (s *statements) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
+	//lint:ignore sqlclosecheck statements that are kept are closed by close, others right here
 	stmt, temporary, err := s.get(ctx, text)
 	if err != nil {
 		return nil, err

@@ -134,6 +134,9 @@ func (w *writer) next() *request {
 // serve runs first and everything queued behind it in one transaction, then wakes the callers.
 func (w *writer) serve(first *request) {
 	batch, err := w.together(first)
+	if errors.Is(err, errOneFailed) {
+		err = w.apart(batch)
+	}
 	switch {
 	case err == nil:
 	case isFatal(err):
@@ -159,43 +162,52 @@ func (w *writer) serve(first *request) {
 	}
 }
 
-// together runs a batch in one transaction, each request behind a savepoint of its own.
+// errOneFailed says that a request of a batch failed, and with it the transaction that it shared.
+var errOneFailed = errors.New("a request of a shared transaction failed")
+
+// together runs a batch in one transaction, in the hope that none fails: failures are rare, and savepoints are not free.
 func (w *writer) together(first *request) (batch []*request, err error) {
 	ctx := context.Background()
-	batch = []*request{first}
 	if err := w.begin(ctx); err != nil {
-		return batch, err
+		return []*request{first}, err
 	}
-	for i := 0; i < len(batch); i++ {
-		if i == 0 && len(batch) == 1 {
-			if r := w.next(); r != nil {
-				batch = append(batch, r)
-			}
+	for r := first; r != nil && len(batch) < maxBatch; r = w.next() {
+		batch = append(batch, r)
+		if r.err = w.call(r); r.err == nil {
+			continue
+		}
+		if err := w.rollback(ctx); err != nil || isRetryable(r.err) {
+			return batch, errors.Join(err, r.err)
 		}
 		if len(batch) == 1 {
-			// Nobody to protect: the whole transaction is the savepoint.
-			if batch[0].err = w.call(batch[0]); batch[0].err == nil {
-				break
-			}
-			if err := w.rollback(ctx); err != nil || isRetryable(batch[0].err) {
-				return batch, errors.Join(err, batch[0].err)
-			}
-			return batch, nil
+			return batch, nil // it had the transaction to itself
 		}
-		if err := w.step(ctx, batch[i]); err != nil {
-			return batch, errors.Join(err, w.rollback(ctx))
-		}
-		if len(batch) < maxBatch {
-			if r := w.next(); r != nil {
-				batch = append(batch, r)
-			}
+		return batch, errOneFailed
+	}
+	return batch, w.end(ctx)
+}
+
+// apart runs a batch in one transaction, each request behind a savepoint of its own.
+func (w *writer) apart(batch []*request) error {
+	ctx := context.Background()
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	for _, r := range batch {
+		if err := w.step(ctx, r); err != nil {
+			return errors.Join(err, w.rollback(ctx))
 		}
 	}
-	if err := w.commit(ctx); err != nil {
+	return w.end(ctx)
+}
+
+// end commits. After a failed commit the connection has no transaction.
+func (w *writer) end(ctx context.Context) error {
+	err := w.commit(ctx)
+	if err != nil {
 		_ = w.rollback(ctx) // the commit's error is the one that matters
-		return batch, err
 	}
-	return batch, nil
+	return err
 }
 
 // step runs one request of a batch. An error means that the whole transaction is lost.
@@ -231,10 +243,9 @@ func (w *writer) alone(r *request) bool {
 			}
 			break
 		}
-		if err = w.commit(ctx); err == nil {
+		if err = w.end(ctx); err == nil {
 			return true
 		}
-		_ = w.rollback(ctx) // the commit's error is the one that matters
 		if isFatal(err) {
 			w.d.fail(err)
 			return false

@@ -66,9 +66,12 @@ func (g *Gateway) attempt(ctx context.Context, c *running, p *message.Parcel) ti
 		slog.ErrorContext(ctx, "cannot note a delivery", "channel", c.Key, "error", err)
 		return pausedWait
 	}
-	receipt, err := c.Send(ctx, outbound(p.Message, g.answered(ctx, p.Message), p.Attempts))
+	receipt, err := c.Send(ctx, outbound(p.Message, p.Attempts))
 	if err != nil {
 		return g.refused(ctx, c, p, err)
+	}
+	if receipt.Note != "" {
+		slog.WarnContext(ctx, "provider took a message in an odd way", "channel", c.Key, "message", p.Message.ID, "note", receipt.Note)
 	}
 	status := receipt.Status
 	if status == 0 {
@@ -77,21 +80,9 @@ func (g *Gateway) attempt(ctx context.Context, c *running, p *message.Parcel) ti
 	return g.settle(ctx, c, p, status, "", receipt.ExternalID, receipt.Messages...)
 }
 
-// answered returns the provider's id of the message that m answers, for providers that thread replies.
-func (g *Gateway) answered(ctx context.Context, m *core.Message) string {
-	if m.InReplyTo == "" {
-		return ""
-	}
-	original, err := g.messages.Get(ctx, m.Account, m.InReplyTo)
-	if err != nil {
-		return "" // the reply is worth more than its thread
-	}
-	return original.ExternalID
-}
-
-func outbound(m *core.Message, inReplyTo string, attempt int) *channel.Outbound {
+func outbound(m *core.Message, attempt int) *channel.Outbound {
 	o := &channel.Outbound{ID: m.ID, To: m.To, From: m.From, SessionEvent: m.SessionEvent, SessionID: m.SessionID,
-		InReplyTo: inReplyTo, Metadata: m.HelperMetadata, Attempt: attempt}
+		InReplyTo: m.RepliesTo, Metadata: m.HelperMetadata, Attempt: attempt}
 	if m.Content != nil {
 		o.Content = *m.Content
 	}

@@ -148,7 +148,7 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, c *running, a
 		g.write(w, r, c, adapter.Answer(req, nil))
 		return
 	}
-	waiter.written <- g.write(w, r, c, adapter.Answer(req, outbound(reply, m.ExternalID, 1)))
+	waiter.written <- g.write(w, r, c, adapter.Answer(req, outbound(reply, 1)))
 }
 
 // again answers a provider that sends the same message once more: it gets the same reply, or waits for it along with its
@@ -168,7 +168,7 @@ func (g *Gateway) again(w http.ResponseWriter, r *http.Request, c *running, adap
 			return
 		}
 		if len(replies) > 0 && replies[0].Status != core.Queued {
-			g.write(w, r, c, adapter.Answer(req, outbound(replies[0], known.ExternalID, 1)))
+			g.write(w, r, c, adapter.Answer(req, outbound(replies[0], 1)))
 			return
 		}
 		select {
@@ -177,7 +177,7 @@ func (g *Gateway) again(w http.ResponseWriter, r *http.Request, c *running, adap
 				g.write(w, r, c, adapter.Answer(req, nil))
 				return
 			}
-			waiter.written <- g.write(w, r, c, adapter.Answer(req, outbound(reply, known.ExternalID, 1)))
+			waiter.written <- g.write(w, r, c, adapter.Answer(req, outbound(reply, 1)))
 			return
 		case <-time.After(look): // the reply may have been handed to the first request a moment ago
 		case <-r.Context().Done():

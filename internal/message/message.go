@@ -46,6 +46,7 @@ type details struct {
 	TransportMetadata json.RawMessage `json:"transport_metadata,omitempty"`
 	HelperMetadata    json.RawMessage `json:"helper_metadata,omitempty"`
 	Continuation      string          `json:"continuation,omitempty"`
+	RepliesTo         string          `json:"replies_to,omitempty"`
 }
 
 var columns = []string{"id", "account", "channel", "direction", "external_id", "address", "own_address", "content",
@@ -57,7 +58,8 @@ var selectMessage = "SELECT m." + strings.Join(columns, ", m.") + " FROM message
 var insertNew = db.InsertText("message", columns, 1, "ON CONFLICT DO NOTHING")
 
 func values(m *core.Message) ([]any, error) {
-	text, err := json.Marshal(details{m.Group, m.Provider, m.TransportType, m.TransportMetadata, m.HelperMetadata, m.Continuation})
+	text, err := json.Marshal(details{m.Group, m.Provider, m.TransportType, m.TransportMetadata, m.HelperMetadata, m.Continuation,
+		m.RepliesTo})
 	if err != nil {
 		return nil, core.Errorf(core.Invalid, "message metadata is not JSON: %v", err)
 	}
@@ -86,7 +88,7 @@ func scanMessage(rows *sql.Rows, more ...any) (*core.Message, error) {
 		return nil, fmt.Errorf("details of message %s: %w", m.ID, err)
 	}
 	m.Group, m.Provider, m.TransportType, m.Continuation = d.Group, d.Provider, d.TransportType, d.Continuation
-	m.TransportMetadata, m.HelperMetadata = d.TransportMetadata, d.HelperMetadata
+	m.TransportMetadata, m.HelperMetadata, m.RepliesTo = d.TransportMetadata, d.HelperMetadata, d.RepliesTo
 	m.Direction, m.Status = core.Direction(direction), core.Status(status)
 	m.From, m.To = own, address
 	if m.Direction == core.Inbound {
