@@ -60,8 +60,18 @@ type App struct {
 	fatal    chan error
 }
 
+// Options put something else in the place of parts of the world, for tests and simulations of bots. The zero value is the
+// world as it is.
+type Options struct {
+	Now    func() time.Time            // the clock; nil = time.Now
+	Loader func(bot.Loader) bot.Loader // wraps the loader of sandbox bots; nil = left alone
+}
+
 // Open opens and migrates the database that the configuration names and makes the services. Nothing runs yet.
-func Open(ctx context.Context, c *config.Config) (*App, error) {
+func Open(ctx context.Context, c *config.Config) (*App, error) { return OpenWith(ctx, c, Options{}) }
+
+// OpenWith is Open in a world that o says.
+func OpenWith(ctx context.Context, c *config.Config, o Options) (*App, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
@@ -81,7 +91,7 @@ func Open(ctx context.Context, c *config.Config) (*App, error) {
 	if _, err := db.Migrate(ctx, a.DB); err != nil {
 		return nil, errors.Join(err, a.DB.Close())
 	}
-	if err := a.assemble(sealer); err != nil {
+	if err := a.assemble(sealer, o); err != nil {
 		return nil, errors.Join(err, a.DB.Close())
 	}
 	return a, nil
@@ -106,8 +116,11 @@ func (a *App) fail(err error) {
 func (a *App) Fatal() <-chan error { return a.fatal }
 
 // assemble makes the services and connects them.
-func (a *App) assemble(sealer *secret.Sealer) (err error) {
-	c, now := a.Config, time.Now
+func (a *App) assemble(sealer *secret.Sealer, o Options) (err error) {
+	c, now := a.Config, o.Now
+	if now == nil {
+		now = time.Now
+	}
 	a.Accounts = account.New(a.DB, now)
 	a.Users = user.New(a.DB, a.Accounts, now)
 	a.Contacts = contact.New(a.DB, now, contact.Options{OnError: func(err error) {
@@ -131,10 +144,13 @@ func (a *App) assemble(sealer *secret.Sealer) (err error) {
 		return err
 	}
 	loader := sandbox.Loader(sandbox.Deps{
-		Contacts: a.Contacts, KV: a.KV, Optouts: a.Optouts, Messages: a.Messages, Egress: guard,
+		Contacts: a.Contacts, KV: a.KV, Metrics: a.Metrics, Optouts: a.Optouts, Messages: a.Messages, Egress: guard,
 		Accounts: flags{a.Accounts}, Bots: owners{a.Bots}, Now: now, Isolation: js.Isolation(c.Bot.Isolation),
 		Limits: js.Limits{CPU: c.Bot.CPU, Wall: c.Bot.Wall, MemoryBytes: int64(c.Bot.Memory)}, Log: slog.Default(),
 	})
+	if o.Loader != nil {
+		loader = o.Loader(loader)
+	}
 	a.Runtime = bot.NewRuntime(a.DB, a.Bots, a.Messages, a.Routes, a.Gateway, map[string]bot.Loader{bot.Sandbox: loader}, now)
 	return nil
 }
@@ -152,6 +168,9 @@ func (a *App) Start(ctx context.Context) (err error) {
 	}
 	if a.listener, err = net.Listen("tcp", a.Config.Listen); err != nil {
 		return errors.Join(fmt.Errorf("listen: %w", err), a.release())
+	}
+	if err := announce(a.Config.Data, a.Addr()); err != nil {
+		return errors.Join(err, a.listener.Close(), a.release())
 	}
 	a.Gateway.SetPublicURL(a.URL())
 	work, abort := context.WithCancel(context.Background())
@@ -210,5 +229,5 @@ func (a *App) Stop(ctx context.Context) error {
 	}
 	a.abort()
 	a.Runtime.Close()
-	return errors.Join(a.release(), a.DB.Close())
+	return errors.Join(withdraw(a.Config.Data), a.release(), a.DB.Close())
 }

@@ -24,6 +24,7 @@ type botCommands struct {
 	Use      botUse            `cmd:"" help:"Let another version answer."`
 	Rollback botRollback       `cmd:"" help:"Go back to the version before the one that answers."`
 	Push     botPush           `cmd:"" help:"Let a bot begin a conversation with somebody."`
+	Test     botTest           `cmd:"" help:"Play the conversation scripts of a folder against the bot in it."`
 }
 
 // botView is a bot as JSON.

@@ -51,7 +51,8 @@ func populate(b *testing.B) *population {
 	if p.everybody, err = p.CreateGroup(b.Context(), account, "everybody", new("msisdn:*")); err != nil {
 		b.Fatal(err)
 	}
-	if p.rare, err = p.CreateGroup(b.Context(), account, "rare", new("surname:Surname17 AND extras-language:zu")); err != nil {
+	rare := "surname:Surname17 AND extras-language:zu"
+	if p.rare, err = p.CreateGroup(b.Context(), account, "rare", &rare); err != nil {
 		b.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(1, 2))

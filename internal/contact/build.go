@@ -10,13 +10,12 @@ import (
 	"indaba/internal/query"
 )
 
-// A build finds the members of a smart group whose query is new. It walks the account's contacts in ascending order of
-// keys, some per commit, and keeps in the group's row how far it has come: it resumes there after a crash, and several
-// nodes can take turns. Changes of contacts that it has passed keep its result right; it will come to the others itself,
-// new ones included, because their keys ascend. While it is under way, reads search.
+// A build finds the members of a smart group whose query is new. It walks the contacts of the account in ascending order
+// of keys, some per commit, and keeps in the row of the group how far it has come: it resumes there after a crash, and
+// several nodes can take turns. Changes of contacts keep the members right from the first moment on, before the build has
+// come to a contact and after; new contacts have keys at the end. While a build is under way, reads search.
 
 const (
-	buildBatch   = 2000             // contacts, or left-over rows, per commit
 	pollInterval = 30 * time.Second // looks for work that another node, or an earlier run, left behind
 	retryDelay   = time.Second
 )
@@ -147,7 +146,7 @@ func (s *Service) buildSome(ctx context.Context, g groupRow) (done bool, err err
 		return false, fmt.Errorf("parse the query of group %s: %w", g.Key, err)
 	}
 	next, err := s.find(ctx, "FROM contact c WHERE c.account = $1 AND c.key > $2 ORDER BY c.key LIMIT $3",
-		g.Account, g.builtTo, buildBatch)
+		g.Account, g.builtTo, s.options.BuildBatch)
 	if err != nil {
 		return false, err
 	}
@@ -158,16 +157,14 @@ func (s *Service) buildSome(ctx context.Context, g groupRow) (done bool, err err
 		}
 		g.builtTo = next[i].Key
 	}
-	n, err := s.d.InsertMany(ctx, "smart_member", []string{"account", "build", "contact"}, rows, "ON CONFLICT DO NOTHING")
+	n, err := s.d.InsertMany(ctx, "smart_member", []string{"account", "build", "contact"}, rows,
+		"ON CONFLICT DO NOTHING")
 	if err != nil {
 		return false, fmt.Errorf("write members: %w", err)
 	}
-	done, building := len(next) < buildBatch, 1
+	done, building := len(next) < s.options.BuildBatch, 1
 	if done {
 		building = 0
-		if err := s.newVersion(ctx, g.Account); err != nil {
-			return false, err
-		}
 	}
 	if _, err := s.d.Exec(ctx, "UPDATE contact_group SET smart_size = smart_size + $3, building = $4, built_to = $5 "+
 		"WHERE account = $1 AND key = $2", g.Account, g.Key, n, building, g.builtTo); err != nil {
@@ -180,11 +177,11 @@ func (s *Service) buildSome(ctx context.Context, g groupRow) (done bool, err err
 func (s *Service) cleanStep(ctx context.Context, account string, build int64) (done bool, err error) {
 	err = s.d.TxOn(ctx, account, func(ctx context.Context) error {
 		n, err := s.d.Exec(ctx, "DELETE FROM smart_member WHERE account = $1 AND build = $2 AND contact IN "+
-			"(SELECT contact FROM smart_member WHERE account = $1 AND build = $2 LIMIT $3)", account, build, buildBatch)
+			"(SELECT contact FROM smart_member WHERE account = $1 AND build = $2 LIMIT $3)", account, build, s.options.BuildBatch)
 		if err != nil {
 			return fmt.Errorf("remove left-over members: %w", err)
 		}
-		if done = n < buildBatch; !done {
+		if done = n < int64(s.options.BuildBatch); !done {
 			return nil
 		}
 		_, err = s.d.Exec(ctx, "DELETE FROM smart_leftover WHERE account = $1 AND build = $2", account, build)

@@ -38,8 +38,8 @@ func UnknownFields(record map[string]json.RawMessage) []string {
 	return unknown
 }
 
-// ParseChanges reads the settable fields of a JSON record and ignores others. Its errors are core.Invalid with the texts
-// of docs/spec/vumi-http.md 3.2, about the first bad field in the order of the table there.
+// ParseChanges reads the settable fields of a JSON record and ignores others. Its errors are core.Invalid with the
+// texts of docs/spec/vumi-http.md 3.2, always about the same one of several bad fields.
 func ParseChanges(record map[string]json.RawMessage) (Changes, error) {
 	c := Changes{given: map[string]bool{}}
 	for name := range record {

@@ -215,7 +215,8 @@ func TestUpdateSetsWhatIsGiven(t *testing.T) {
 		if got, err := f.LeaveGroup(ctx, account, c.Key, "b"); err != nil || !slices.Equal(got.Groups, []string{"a", "c"}) {
 			f.Fatal(got.Groups, err)
 		}
-		if got, err := f.ReplaceGroups(ctx, account, c.Key, []string{"n", "n"}); err != nil || !slices.Equal(got.Groups, []string{"n"}) {
+		if got, err := f.ReplaceGroups(ctx, account, c.Key, []string{"n", "n"}); err != nil ||
+			!slices.Equal(got.Groups, []string{"n"}) {
 			f.Fatal(got.Groups, err)
 		}
 		wantKeys(f.T, "the index followed", f.found("groups:n AND extras-z:4 AND NOT name:A AND NOT groups:a"), c)
@@ -336,7 +337,8 @@ func TestCreateManyIsAllOrNothing(t *testing.T) {
 		if _, err := f.CreateMany(f.Context(), account, many); core.KindOf(err) != core.Invalid {
 			f.Fatal(err)
 		}
-		if _, err := f.CreateMany(f.Context(), account, make([]contact.Contact, contact.MaxBulk+1)); core.KindOf(err) != core.TooLarge {
+		tooMany := make([]contact.Contact, contact.MaxBulk+1)
+		if _, err := f.CreateMany(f.Context(), account, tooMany); core.KindOf(err) != core.TooLarge {
 			f.Fatal(err)
 		}
 		if n, err := f.Count(f.Context(), account); n != 2500 || err != nil {

@@ -51,7 +51,8 @@ func TestGroups(t *testing.T) {
 		if _, err := f.SearchGroups(ctx, account, "name:("); core.KindOf(err) != core.Invalid {
 			f.Fatal(err)
 		}
-		changed, err := f.UpdateGroup(ctx, account, b2.Key, contact.GroupChange{Name: new("z"), SetQuery: true, Query: new("q")})
+		changed, err := f.UpdateGroup(ctx, account, b2.Key,
+			contact.GroupChange{Name: new("z"), SetQuery: true, Query: new("q")})
 		if got, gerr := f.GetGroup(ctx, account, b2.Key); err != nil || gerr != nil || wire(f.T, got) != wire(f.T, changed) ||
 			got.Name != "z" || *got.Query != "q" {
 			f.Fatal(got, err, gerr)
@@ -68,7 +69,8 @@ func TestGroups(t *testing.T) {
 				f.Errorf("%.5q: %v, %v", name, cerr, gerr)
 			}
 		}
-		if _, err := f.CreateGroup(ctx, account, "q", new(strings.Repeat("a ", contact.MaxQueryBytes))); core.KindOf(err) != core.Invalid {
+		long := strings.Repeat("a ", contact.MaxQueryBytes)
+		if _, err := f.CreateGroup(ctx, account, "q", &long); core.KindOf(err) != core.Invalid {
 			f.Error(err)
 		}
 	})
@@ -131,7 +133,8 @@ func TestMembersAreThoseWhoNameTheGroupOrMatch(t *testing.T) {
 		// Smart → static → smart with another query.
 		change := func(query *string) {
 			f.Helper()
-			if _, err := f.UpdateGroup(f.Context(), account, smart.Key, contact.GroupChange{SetQuery: true, Query: query}); err != nil {
+			if _, err := f.UpdateGroup(f.Context(), account, smart.Key,
+				contact.GroupChange{SetQuery: true, Query: query}); err != nil {
 				f.Fatal(err)
 			}
 		}
@@ -145,7 +148,8 @@ func TestMembersAreThoseWhoNameTheGroupOrMatch(t *testing.T) {
 		if n := f.count(smart.Key); n != 1 {
 			f.Fatalf("%d match", n)
 		}
-		if _, err := f.UpdateGroup(f.Context(), account, smart.Key, contact.GroupChange{Name: new("renamed")}); err != nil || f.count(smart.Key) != 1 {
+		renamed := contact.GroupChange{Name: new("renamed")}
+		if _, err := f.UpdateGroup(f.Context(), account, smart.Key, renamed); err != nil || f.count(smart.Key) != 1 {
 			f.Fatal(f.count(smart.Key), err)
 		}
 		if _, err := f.DeleteGroup(f.Context(), account, smart.Key); err != nil {
@@ -164,7 +168,8 @@ func TestUnparsableQueryIsStoredAndTold(t *testing.T) {
 		_, membersErr := f.Members(f.Context(), account, g.Key, "", 0)
 		wantError(f.T, "count", countErr, core.Invalid, `Invalid query: u"name:(a'"`)
 		wantError(f.T, "members", membersErr, core.Invalid, `Invalid query: u"name:(a'"`)
-		if _, err := f.UpdateGroup(f.Context(), account, g.Key, contact.GroupChange{SetQuery: true, Query: new("name:a")}); err != nil {
+		if _, err := f.UpdateGroup(f.Context(), account, g.Key,
+			contact.GroupChange{SetQuery: true, Query: new("name:a")}); err != nil {
 			f.Fatal(err)
 		}
 		wantKeys(f.T, "mended", f.members(g.Key), c)

@@ -96,7 +96,8 @@ func (s *Service) GetByField(ctx context.Context, account, field, value string) 
 }
 
 // newest returns the newest contact that has one of the addresses in a field.
-func (s *Service) newest(ctx context.Context, account, field string, addresses ...string) (c Contact, found bool, err error) {
+func (s *Service) newest(ctx context.Context, account, field string, addresses ...string) (
+	c Contact, found bool, err error) {
 	slices.Sort(addresses)
 	for _, address := range slices.Compact(addresses) {
 		if checkText(address, 0) != nil {

@@ -21,9 +21,9 @@ type plan struct {
 const maxFew = 2000
 
 // plan chooses between the ways to candidates. The compiled condition alone makes an engine gather all entries of each
-// word it asks for, the 300,000 of extras-language:zu to join them with three of surname:Mokoena; so a rare word leads
-// alone, and the matcher does the rest. Where only the first matches are wanted and no word is rare, contacts are tried
-// in order of their keys until enough are found.
+// word it asks for, the 300,000 of extras-language:zu to join them with three of surname:Mokoena; so a rare word
+// leads alone, and the matcher does the rest. Where only the first matches are wanted and no word is rare, contacts are
+// tried in order of their keys until enough are found.
 func (s *Service) plan(ctx context.Context, account string, q *query.Query, firstArgument int, paged bool) (plan, error) {
 	and, isAnd := unboosted(q.Root()).(query.And)
 	words := []query.Node{q.Root()}

@@ -18,6 +18,9 @@ type Options struct {
 	// InlineBuild is the number of contacts up to which the members of a new smart group are found in the commit that
 	// creates the group; default 5000. Above it [Service.Run] finds them, and reads search until it has.
 	InlineBuild int64
+	// BuildBatch is how many contacts, or members that a group no longer has, one commit of a build deals with;
+	// default 2000.
+	BuildBatch int
 	// OnError is told what went wrong in Run, which goes on; default: nobody is.
 	OnError func(error)
 }
@@ -43,11 +46,14 @@ func New(d *db.DB, now func() time.Time, o Options) *Service {
 	if o.InlineBuild == 0 {
 		o.InlineBuild = 5000
 	}
+	if o.BuildBatch == 0 {
+		o.BuildBatch = 2000
+	}
 	if o.OnError == nil {
 		o.OnError = func(error) {}
 	}
-	return &Service{d: d, now: now, options: o, schema: schema(), target: target(), wake: make(chan struct{}, 1),
-		smart: map[string]*smartGroups{}}
+	return &Service{d: d, now: now, options: o, schema: schema(), target: target(),
+		wake: make(chan struct{}, 1), smart: map[string]*smartGroups{}}
 }
 
 // stamp returns the time, one microsecond after the stamp before at the earliest: the order of creation decides which
@@ -60,9 +66,9 @@ func (s *Service) stamp() time.Time {
 	return time.UnixMicro(s.last).UTC()
 }
 
-// newKey returns a UUID version 7 without dashes, with microseconds in the twelve bits after the version (RFC 9562, 6.2
-// method 3). Keys that ascend keep all rows and index entries of new contacts close together on disk: a million contacts
-// with random keys are several times slower to write.
+// newKey returns a UUID version 7 without dashes, with microseconds in the twelve bits after the version (RFC 9562,
+// section 6.2, method 3). Keys that ascend keep the rows of new contacts, and their entries under one word of the index,
+// next to each other on disk; random keys would touch a page of the disk for each.
 func newKey(at time.Time) string {
 	var b [16]byte
 	_, _ = rand.Read(b[8:]) // never fails since Go 1.24

@@ -9,17 +9,15 @@ import (
 
 // smartGroups are the smart groups of an account as of one version of its book.
 type smartGroups struct {
-	version  int64
-	groups   []smartGroup
-	building bool // at least one of them is
+	version int64
+	groups  []smartGroup
 }
 
 // smartGroup is a group whose query can be parsed; others match nothing.
 type smartGroup struct {
-	key      string
-	build    int64
-	building bool
-	query    *query.Query
+	key   string
+	build int64
+	query *query.Query
 }
 
 // maxCached bounds the accounts whose smart groups are kept in memory.
@@ -43,8 +41,7 @@ func (s *Service) smartOf(ctx context.Context, account string, b book) (*smartGr
 		if err != nil {
 			continue
 		}
-		loaded.groups = append(loaded.groups, smartGroup{row.Key, row.build, row.building, q})
-		loaded.building = loaded.building || row.building
+		loaded.groups = append(loaded.groups, smartGroup{row.Key, row.build, q})
 	}
 	// Not before the commit: a version that is rolled back is given to another state of the groups later.
 	s.d.AfterCommit(ctx, func() {
@@ -69,21 +66,12 @@ func (s *Service) newVersion(ctx context.Context, account string) error {
 // applyToSmart brings the members of smart groups in line with changes to contacts of a locked account.
 func (s *Service) applyToSmart(ctx context.Context, account string, b book, changes []change) error {
 	smart, err := s.smartOf(ctx, account, b)
-	if err != nil || len(smart.groups) == 0 {
+	if err != nil {
 		return err
-	}
-	var builtTo map[string]string
-	if smart.building {
-		if builtTo, err = s.builtTo(ctx, account); err != nil {
-			return err
-		}
 	}
 	for _, g := range smart.groups {
 		var joined, left []string
 		for _, ch := range changes {
-			if g.building && ch.key() > builtTo[g.key] {
-				continue // the build comes to it later
-			}
 			had := ch.before != nil && g.query.Match(ch.before)
 			has := ch.after != nil && g.query.Match(ch.after)
 			switch {
@@ -100,20 +88,8 @@ func (s *Service) applyToSmart(ctx context.Context, account string, b book, chan
 	return nil
 }
 
-// builtTo returns how far the builds under way have come, by group.
-func (s *Service) builtTo(ctx context.Context, account string) (map[string]string, error) {
-	rows, err := s.findGroups(ctx, "WHERE account = $1 AND building = 1", account)
-	if err != nil {
-		return nil, err
-	}
-	reached := make(map[string]string, len(rows))
-	for _, g := range rows {
-		reached[g.Key] = g.builtTo
-	}
-	return reached, nil
-}
-
-// moveMembers changes the members of a smart group. The size follows the rows that were really changed.
+// moveMembers changes the members of a smart group. The size follows the rows that were really changed: a build under
+// way may have come to a contact already, or not yet.
 func (s *Service) moveMembers(ctx context.Context, account string, g smartGroup, joined, left []string) error {
 	rows := make([][]any, len(joined))
 	for i, key := range joined {

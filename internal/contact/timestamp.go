@@ -19,8 +19,8 @@ var (
 	clockLayouts = []string{"15:04:05", "15:04", "150405", "1504", "15"}
 )
 
-// ParseTime reads an ISO 8601 date or date-time (docs/spec/vumi-http.md 3.1). A zone is dropped, not converted; what goes
-// beyond microseconds is cut off.
+// ParseTime reads an ISO 8601 date or date-time (docs/spec/vumi-http.md 3.1). A zone is dropped, not converted; what
+// goes beyond microseconds is cut off.
 func ParseTime(text string) (time.Time, error) {
 	wrong := core.Errorf(core.Invalid, "Timestamp field expects a datetime or an iso8601 formatted string.")
 	date, clock := text, ""

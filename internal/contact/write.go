@@ -60,7 +60,8 @@ func (s *Service) fresh(account string, c Contact) (Contact, error) {
 // GetOrCreateByAddress is GetByAddress that creates a contact with the address, normalised, when there is none. Of
 // concurrent callers with one address, one creates. The contact of a class without telephone numbers has the number
 // [UnknownMsisdn].
-func (s *Service) GetOrCreateByAddress(ctx context.Context, account, class, address string) (c Contact, created bool, err error) {
+func (s *Service) GetOrCreateByAddress(ctx context.Context, account, class, address string) (
+	c Contact, created bool, err error) {
 	field, err := ClassField(class)
 	if err != nil {
 		return Contact{}, false, err
@@ -76,15 +77,15 @@ func (s *Service) GetOrCreateByAddress(ctx context.Context, account, class, addr
 	}
 	err = s.d.TxOn(ctx, account, func(ctx context.Context) error {
 		created = false
-		b, err := s.lock(ctx, account, 0)
-		if err != nil {
+		if _, err := s.lock(ctx, account, 0); err != nil {
 			return err
 		}
 		// Only now can nobody else create it.
 		if c, err = s.GetByAddress(ctx, account, class, address); core.KindOf(err) != core.NotFound {
 			return err
 		}
-		if b, err = s.lock(ctx, account, 1); err != nil {
+		b, err := s.lock(ctx, account, 1)
+		if err != nil {
 			return err
 		}
 		c, created = fresh, true
@@ -143,8 +144,8 @@ func (s *Service) UpdateExtra(ctx context.Context, account, key string, extra ma
 }
 
 // UpdateSubscription sets the named subscriptions of a contact and keeps the others.
-func (s *Service) UpdateSubscription(ctx context.Context, account, key string, subscription map[string]string) (Contact, error) {
-	return s.modify(ctx, account, key, func(to *Contact) { to.Subscription = merged(to.Subscription, subscription) })
+func (s *Service) UpdateSubscription(ctx context.Context, account, key string, texts map[string]string) (Contact, error) {
+	return s.modify(ctx, account, key, func(to *Contact) { to.Subscription = merged(to.Subscription, texts) })
 }
 
 func merged(old, set map[string]string) map[string]string {

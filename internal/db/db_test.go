@@ -37,7 +37,7 @@ func put(ctx context.Context, d *db.DB, k int) error {
 func TestManyCallersShareCommitsAndKeepTheirOwnFailures(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		table(t, d)
-		const callers = 300
+		const callers = 2000 // several full batches
 		errs := make([]error, callers)
 		var wg sync.WaitGroup
 		for i := range callers {

@@ -171,9 +171,13 @@ func (w *writer) together(first *request) (batch []*request, err error) {
 	if err := w.begin(ctx); err != nil {
 		return []*request{first}, err
 	}
-	for r := first; r != nil && len(batch) < maxBatch; r = w.next() {
+	for r := first; r != nil; {
 		batch = append(batch, r)
 		if r.err = w.call(r); r.err == nil {
+			if len(batch) == maxBatch {
+				break
+			}
+			r = w.next()
 			continue
 		}
 		if err := w.rollback(ctx); err != nil || isRetryable(r.err) {

@@ -44,7 +44,8 @@ func (s *Service) count(ctx context.Context, space string, change int64) error {
 }
 
 // create adds a key that is not there, or no longer, to a locked space that has the given number of rows.
-func (s *Service) create(ctx context.Context, space, key, value string, expires, rows int64, now time.Time) (Outcome, error) {
+func (s *Service) create(ctx context.Context, space, key, value string, expires, rows int64, now time.Time) (
+	Outcome, error) {
 	old, err := s.d.Exec(ctx, "DELETE FROM kv WHERE space = $1 AND key = $2", space, key)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("remove an expired key: %w", err)

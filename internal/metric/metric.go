@@ -1,7 +1,7 @@
-// Package metric keeps numbers over time: what bots and integrations fire, read back in buckets (docs/spec/vumi-http.md 6,
-// docs/spec/vumi-sandbox.md 9.6). Values of one second are kept as one slot of count, sum, least, greatest and last
-// value, which answers every aggregator exactly; old slots are folded into minutes and then hours, so that a year of a
-// busy account stays small.
+// Package metric keeps numbers over time: what bots and integrations fire, read back in buckets
+// (docs/spec/vumi-http.md 6, docs/spec/vumi-sandbox.md 9.6). Values of one second are kept as one slot of count, sum,
+// least, greatest and last value, which answers every aggregator exactly; old slots are folded into minutes and then
+// hours, so that a year of a busy account stays small.
 //
 // It is not the server's own telemetry, and it knows neither the time grammar nor the error texts of the wire.
 package metric
@@ -63,7 +63,8 @@ type Point struct {
 func (p Point) check() error {
 	switch {
 	case len(p.Name) > MaxNameBytes:
-		return core.Errorf(core.Invalid, "the name of the metric has %d bytes, at most %d are allowed", len(p.Name), MaxNameBytes)
+		return core.Errorf(core.Invalid, "the name of the metric has %d bytes, at most %d are allowed",
+			len(p.Name), MaxNameBytes)
 	case !utf8.ValidString(p.Name) || strings.ContainsRune(p.Name, 0):
 		return core.Errorf(core.Invalid, "the name of the metric is not valid UTF-8 text, or holds a NUL character")
 	case !(math.Abs(p.Value) <= MaxValue): // also when it is no number

@@ -31,7 +31,7 @@ type fixture struct {
 func each(t *testing.T, test func(f fixture)) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		now := func() time.Time { return start }
-		test(fixture{t, metric.New(d, now, metric.Options{Seconds: 24 * time.Hour, Minutes: 10 * 24 * time.Hour}), d})
+		test(fixture{t, metric.New(d, now, metric.Options{SecondsFor: 24 * time.Hour, MinutesFor: 10 * 24 * time.Hour}), d})
 	})
 }
 
@@ -86,7 +86,8 @@ func TestBuckets(t *testing.T) {
 	each(t, func(f fixture) {
 		var points []metric.Point
 		for _, s := range []int{-1, 0, 59, 60, 119, 150, 240, 241} {
-			points = append(points, metric.Point{Name: "x.sum", Value: float64(1000 + s), At: start.Add(time.Duration(s) * time.Second)})
+			points = append(points, metric.Point{Name: "x.sum", Value: float64(1000 + s),
+				At: start.Add(time.Duration(s) * time.Second)})
 		}
 		if err := f.Fire(f.Context(), account, points); err != nil {
 			f.Fatal(err)
@@ -136,7 +137,8 @@ func TestErrors(t *testing.T) {
 				f.Errorf("%s: %v", name, err)
 			}
 		}
-		if _, found, err := f.Read(f.Context(), account, metric.Request{Name: "good.sum", Interval: time.Second}); found || err != nil {
+		good := metric.Request{Name: "good.sum", Interval: time.Second}
+		if _, found, err := f.Read(f.Context(), account, good); found || err != nil {
 			f.Error("a bad point did not stop the good one", found, err)
 		}
 		if _, err := metric.Aggregator("a.foo"); err == nil || err.Error() != "Aggregator 'foo' is not a valid aggregator" {
@@ -152,12 +154,14 @@ func TestErrors(t *testing.T) {
 			}
 		}
 		for _, name := range []string{"never fired.sum", "\x00.sum", "\xff.sum"} {
-			if _, found, err := f.Read(f.Context(), account, metric.Request{Name: name, Interval: time.Second}); found || err != nil {
+			r := metric.Request{Name: name, Interval: time.Second}
+			if _, found, err := f.Read(f.Context(), account, r); found || err != nil {
 				f.Errorf("%q: %v %v", name, found, err)
 			}
 		}
 		f.fire("mine.sum", 1)
-		if _, found, err := f.Read(f.Context(), "other", metric.Request{Name: "mine.sum", Interval: time.Second}); found || err != nil {
+		mine := metric.Request{Name: "mine.sum", Interval: time.Second}
+		if _, found, err := f.Read(f.Context(), "other", mine); found || err != nil {
 			f.Error("another account reads it", found, err)
 		}
 	})
@@ -189,7 +193,8 @@ func TestUndoneSeriesIsNotRemembered(t *testing.T) {
 			}
 			f.fire("b.sum", 5) // on SQLite it takes the number that a.sum had
 		}
-		if _, found, err := f.Read(f.Context(), account, metric.Request{Name: "a.sum", Interval: time.Second}); found || err != nil {
+		undone := metric.Request{Name: "a.sum", Interval: time.Second}
+		if _, found, err := f.Read(f.Context(), account, undone); found || err != nil {
 			f.Fatal(found, err)
 		}
 		got := show(f.read(metric.Request{Name: "b.sum", From: start, Until: start, Interval: time.Second}))

@@ -40,10 +40,10 @@ func (s *Service) Rollup(ctx context.Context, now time.Time) error {
 		}
 		for _, one := range some {
 			after = one.id
-			if err := s.fold(ctx, one.account, one.id, second, minute, now.Add(-s.options.Seconds)); err != nil {
+			if err := s.fold(ctx, one.account, one.id, second, minute, now.Add(-s.options.SecondsFor)); err != nil {
 				return err
 			}
-			if err := s.fold(ctx, one.account, one.id, minute, hour, now.Add(-s.options.Minutes)); err != nil {
+			if err := s.fold(ctx, one.account, one.id, minute, hour, now.Add(-s.options.MinutesFor)); err != nil {
 				return err
 			}
 		}
@@ -77,7 +77,8 @@ func (s *Service) fold(ctx context.Context, account string, series, from, to int
 }
 
 // batchEnd returns the end of the next slots to fold, and whether there are more after them.
-func (s *Service) batchEnd(ctx context.Context, account string, series, width, end int64) (upTo int64, more bool, err error) {
+func (s *Service) batchEnd(ctx context.Context, account string, series, width, end int64) (
+	upTo int64, more bool, err error) {
 	err = s.d.Row(ctx, "SELECT at FROM metric_slot WHERE account = $1 AND series = $2 AND width = $3 AND at < $4 "+
 		"ORDER BY at LIMIT 1 OFFSET $5", []any{account, series, width, end, foldBatch}, &upTo)
 	switch {

@@ -15,8 +15,8 @@ import (
 
 // Options tune a Service. The zero value is right for a server.
 type Options struct {
-	Seconds time.Duration // how long single seconds are kept; default 7 days
-	Minutes time.Duration // how long minutes are kept; default 90 days
+	SecondsFor time.Duration // how long single seconds are kept; default 7 days
+	MinutesFor time.Duration // how long minutes are kept; default 90 days
 }
 
 // Service stores and reads metrics. It is safe for concurrent use; inside a transaction of the database it joins.
@@ -36,11 +36,11 @@ const maxKnown = 100_000
 
 // New returns a Service on d. now is the clock for points without a time.
 func New(d *db.DB, now func() time.Time, o Options) *Service {
-	if o.Seconds == 0 {
-		o.Seconds = 7 * 24 * time.Hour
+	if o.SecondsFor == 0 {
+		o.SecondsFor = 7 * 24 * time.Hour
 	}
-	if o.Minutes == 0 {
-		o.Minutes = 90 * 24 * time.Hour
+	if o.MinutesFor == 0 {
+		o.MinutesFor = 90 * 24 * time.Hour
 	}
 	return &Service{d: d, now: now, options: o, ids: map[seriesName]int64{}}
 }

@@ -32,10 +32,15 @@ func (o OptOut) check() error {
 	for _, field := range []struct {
 		name, text string
 		max        int
-	}{{"type", o.Type, MaxTypeBytes}, {"address", o.Address, MaxAddressBytes}, {"message id", o.MessageID, MaxMessageBytes}} {
+	}{
+		{"type", o.Type, MaxTypeBytes},
+		{"address", o.Address, MaxAddressBytes},
+		{"message id", o.MessageID, MaxMessageBytes},
+	} {
 		switch {
 		case len(field.text) > field.max:
-			return core.Errorf(core.Invalid, "the %s has %d bytes, at most %d are allowed", field.name, len(field.text), field.max)
+			return core.Errorf(core.Invalid, "the %s has %d bytes, at most %d are allowed",
+				field.name, len(field.text), field.max)
 		case !utf8.ValidString(field.text):
 			return core.Errorf(core.Invalid, "the %s is not valid UTF-8 text", field.name)
 		case strings.ContainsRune(field.text, 0):

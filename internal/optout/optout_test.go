@@ -51,7 +51,8 @@ func TestLife(t *testing.T) {
 			t.Fatal(set, err)
 		}
 		// The same address under another type, nearly the same address, another account.
-		for _, o := range [][3]string{{account, "gtalk", "+27/%2B ж"}, {account, "msisdn", "27/%2B ж"}, {"other", "msisdn", "+27/%2B ж"}} {
+		for _, o := range [][3]string{{account, "gtalk", "+27/%2B ж"}, {account, "msisdn", "27/%2B ж"},
+			{"other", "msisdn", "+27/%2B ж"}} {
 			if _, found, err := s.Get(ctx, o[0], o[1], o[2]); found || err != nil {
 				t.Fatal(o, found, err)
 			}

@@ -49,7 +49,8 @@ func (s *Service) Set(ctx context.Context, account, addressType, address, messag
 	return s.put(ctx, account, addressType, address, messageID, true)
 }
 
-func (s *Service) put(ctx context.Context, account, addressType, address, messageID string, replace bool) (OptOut, error) {
+func (s *Service) put(ctx context.Context, account, addressType, address, messageID string, replace bool) (
+	OptOut, error) {
 	o := OptOut{account, addressType, address, messageID, s.now().UTC().Truncate(time.Microsecond)}
 	if err := o.check(); err != nil {
 		return OptOut{}, err

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // requireAll lets a script require every built-in module.
@@ -63,7 +64,7 @@ func evaluateAll(t *testing.T, zone string, list []string) []string {
 		};`
 	r := &recorder{}
 	program := &Program{Script: script, Roots: requireAll(), TimeZone: zone}
-	result := newTestPool(t, program, PoolOptions{Limits: Limits{Calls: 1000}}).Run(t.Context(), Input{Command: hello}, r)
+	result := newTestPool(t, program, PoolOptions{Limits: Limits{Calls: 1000, CPU: time.Minute}}).Run(t.Context(), Input{Command: hello}, r)
 	if result.Outcome != Done {
 		t.Fatalf("%s: %v", result.Outcome, result.Err)
 	}

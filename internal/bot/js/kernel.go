@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ func newVM(m *image, l Limits) (*vm, error) {
 	engine.SetCanBlock(false)
 	engine.SetMemoryLimit(uintptr(l.MemoryBytes))
 	engine.SetMaxStackSize(uintptr(l.StackFrames))
-	if err := engine.SetEvalTimeout(l.Wall); err != nil {
+	if err := engine.SetEvalTimeout(l.CPU); err != nil {
 		return nil, fmt.Errorf("limiting the start of the virtual machine: %w", err)
 	}
 	k, err := m.instantiate(engine, l)
@@ -144,6 +145,10 @@ func (v *vm) end(run string) {
 }
 
 func (v *vm) run(s slice, budget time.Duration) (out output) {
+	if s.Kind == startSlice && os.Getenv("GCT") != "" {
+		n, _ := strconv.Atoi(os.Getenv("GCT"))
+		v.engine.SetGCThreshold(uintptr(n) << 20)
+	}
 	began := time.Now()
 	defer func() { out.Elapsed = time.Since(began) }()
 	text, f := v.call(budget, began, v.kernel.slice, string(s.Kind), s.Run, float64(s.Now), s.Key, s.Text)

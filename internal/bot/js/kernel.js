@@ -9,10 +9,9 @@
 
 const G = globalThis;
 const { create, defineProperty, keys, getOwnPropertyNames, getOwnPropertyDescriptor, setPrototypeOf } = Object;
-const { apply, construct, ownKeys } = Reflect;
+const { apply } = Reflect;
 const { stringify, parse } = JSON;
 const NativeError = Error;
-const NativeDate = Date;
 const NativeTypeError = TypeError;
 const NativePromise = Promise;
 const promiseThen = Promise.prototype.then;
@@ -117,7 +116,7 @@ function writeConsole(level, args) {
 
 const modules = create(null);
 let loading = 0;
-let permanent = create(null); // globals that modules made when they were loaded: they belong to the VM, not to a run
+const permanent = create(null); // globals that modules made when they were loaded: they belong to the VM, not to a run
 
 // define adds a module: kind is m for CommonJS, j for JSON, b for a built-in one.
 function define(id, dirname, kind, requires, make) {
@@ -342,7 +341,8 @@ class Timeout {
   [Symbol.toPrimitive]() { return timerIds.get(this); }
 }
 const timerIds = new WeakMap();
-timerIds.get = timerIds.get; timerIds.set = timerIds.set; // own copies: WeakMap.prototype may be replaced
+timerIds.get = timerIds.get; // own copies, since WeakMap.prototype may be replaced
+timerIds.set = timerIds.set;
 
 function checkCallback(fn) {
   if (typeof fn !== 'function') throw new NativeTypeError('The "callback" argument must be of type function');
@@ -516,6 +516,10 @@ function finishSetup(appFunction, contextFunction, roots) {
   lazyGlobal('Buffer', function () { return builtin('buffer').Buffer; });
   lazyGlobal('console', function () { return builtin('console'); });
   lazyGlobal('fetch', function () { return builtin('fetch').fetch; });
+  lazyGlobal('Headers', function () { return builtin('fetch').Headers; });
+  lazyGlobal('Response', function () { return builtin('fetch').Response; });
+  lazyGlobal('atob', function () { return builtin('buffer').atob; });
+  lazyGlobal('btoa', function () { return builtin('buffer').btoa; });
   lazyGlobal('TextEncoder', function () { return util().TextEncoder; });
   lazyGlobal('TextDecoder', function () { return util().TextDecoder; });
   lazyGlobal('URLSearchParams', function () { return builtin('url').URLSearchParams; });

@@ -31,6 +31,8 @@ type PoolOptions struct {
 	Now           func() time.Time
 }
 
+var errAllHang = errors.New("scripts of this bot hang inside operations of the engine on every virtual machine")
+
 func (o PoolOptions) withDefaults() PoolOptions {
 	o.Limits = o.Limits.withDefaults()
 	orDefault(&o.Isolation, Pooled)
@@ -72,17 +74,18 @@ func NewPool(p *Program, o PoolOptions) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	pool := &Pool{
+		image: m, options: o, shared: make(chan struct{}, o.Size*o.InFlightPerVM), alone: make(chan struct{}, o.Size),
+		closing: make(chan struct{}), slots: make([]*worker, o.Size), workers: map[*worker]bool{},
+	}
 	if p.AppContext != "" { // its evaluation can fail, and its author should hear of it now
-		trial, err := newVM(m, o.Limits)
+		trial, err := pool.newMachine()
 		if err != nil {
 			return nil, err
 		}
 		trial.close()
 	}
-	return &Pool{
-		image: m, options: o, shared: make(chan struct{}, o.Size*o.InFlightPerVM), alone: make(chan struct{}, o.Size),
-		closing: make(chan struct{}), slots: make([]*worker, o.Size), workers: map[*worker]bool{},
-	}, nil
+	return pool, nil
 }
 
 // Close ends the runs in flight with outcome [Canceled], waits for them, and frees the machines. A machine that hangs
@@ -143,7 +146,7 @@ func (p *Pool) Run(ctx context.Context, in Input, host Host) Result {
 	defer func() { <-p.shared }()
 	w := p.place(r)
 	if w == nil {
-		return Result{Outcome: Crashed, Err: errors.New("scripts of this bot hang inside operations of the engine on every virtual machine")}
+		return Result{Outcome: Crashed, Err: errAllHang}
 	}
 	return p.attend(ctx, r, w, host)
 }

@@ -251,7 +251,8 @@ func (r *run) explain(outcome Outcome, err error, l Limits) error {
 	case Done:
 		return nil
 	case Stalled:
-		text = "the script has nothing left to do and never called api.done(): look for a forgotten callback or an error that was swallowed"
+		text = "the script has nothing left to do and never called api.done(): look for a forgotten callback, an error " +
+			"that was swallowed, or an async function that failed and that nobody awaited"
 		if r.noted != "" {
 			text = "the script set no api." + r.noted + ", so nothing handled the command"
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -152,6 +153,11 @@ func (h *host) dispatch(ctx context.Context, text string, answer func(string)) e
 
 // handle runs a handler and returns the reply. A panic and what is no fault of the script are an error.
 func (h *host) handle(ctx context.Context, handle handler, a args) (reply string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = h.fail(ctx, a, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
 	more, err := handle(h, ctx, a)
 	if err != nil {
 		reason, known := reasonOf(err)
@@ -210,13 +216,12 @@ func unknownCommand(name string) error {
 	if !dotted {
 		return fmt.Errorf("the script sent command %q: commands are named RESOURCE.COMMAND", name)
 	}
-	for known := range commands {
-		if strings.HasPrefix(known, resource+".") {
-			return fmt.Errorf("Resource %s received unknown command %q", resource, rest) //nolint:staticcheck // the words of Vumi
-		}
+	known := resource == "http" || resource == "js"
+	for name := range commands {
+		known = known || strings.HasPrefix(name, resource+".")
 	}
-	if resource == "http" || resource == "js" {
-		return fmt.Errorf("Resource %s received unknown command %q", resource, rest) //nolint:staticcheck // the words of Vumi
+	if known {
+		return fmt.Errorf("resource %s received unknown command %q", resource, rest)
 	}
 	return fmt.Errorf("there is no resource %q, which the script's command %q is for", resource, name)
 }

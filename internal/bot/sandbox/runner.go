@@ -105,7 +105,9 @@ func (h *host) conclude(ctx context.Context, r js.Result) (bot.Result, error) {
 		result.Sends = h.sends
 	} else if r.Err != nil {
 		result.Err = r.Err.Error()
-		h.logEnd(r)
+		if r.Outcome != js.Evicted { // that turn is run again
+			h.logEnd(r)
+		}
 	}
 	result.Log = h.log
 	return result, nil

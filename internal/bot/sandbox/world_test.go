@@ -32,7 +32,7 @@ const (
 
 // A world is the server around a bot: real features on a database of their own.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	db    *db.DB
 	deps  Deps
 	clock *clock
@@ -71,7 +71,7 @@ func (b bots) OwnsBot(_ context.Context, account, key string) (bool, error) {
 	return b[key] == account, nil
 }
 
-func newWorld(t *testing.T, change ...func(*world)) *world {
+func newWorld(t testing.TB, change ...func(*world)) *world {
 	t.Helper()
 	w := &world{t: t, db: dbtest.SQLite(t), clock: &clock{at: time.Date(2026, 3, 4, 5, 6, 7, 89_000, time.UTC)}}
 	guard, err := egress.New(egress.Options{AllowHosts: []string{"127.0.0.1"}, Timeout: 5 * time.Second})
@@ -198,7 +198,7 @@ func (w *world) reply(command string) string {
 	return asJSON(w.t, replies[0])
 }
 
-func asJSON(t *testing.T, value any) string {
+func asJSON(t testing.TB, value any) string {
 	t.Helper()
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -208,7 +208,7 @@ func asJSON(t *testing.T, value any) string {
 }
 
 // failed is the reply of a command that failed for a reason.
-func failed(t *testing.T, reason string) string {
+func failed(t testing.TB, reason string) string {
 	t.Helper()
 	return asJSON(t, map[string]any{"success": false, "reason": reason})
 }

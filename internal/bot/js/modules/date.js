@@ -3,7 +3,7 @@ const Native = Date;
 const proto = Native.prototype;
 const { getTime, setTime } = proto;
 const { apply, construct } = Reflect;
-const { define } = { define: Object.defineProperty };
+const define = Object.defineProperty;
 const zone = internal.zone; // rows of [from, offset in seconds, abbreviation]; none = UTC
 
 const DAY = 86400000;
