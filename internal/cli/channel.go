@@ -54,15 +54,27 @@ func (i *invocation) viewChannel(c *gateway.Channel, reveal bool) channelView {
 
 // webhook returns the URL that a provider calls, with the secret path where the channel has one.
 func (i *invocation) webhook(key string, settings map[string]string) string {
-	base := strings.TrimRight(i.config.PublicURL, "/")
-	if addr, err := net.ResolveTCPAddr("tcp", i.config.Listen); base == "" && err == nil {
-		base = i.config.BaseURL(addr)
-	}
-	url := base + "/channels/" + key
+	url := i.baseURL() + "/channels/" + key
 	if secret := settings["path_secret"]; secret != "" {
 		url += "/" + secret
 	}
 	return url
+}
+
+// baseURL returns where a server on this data directory is reached: as the settings say, as a running server says, or
+// where one would listen.
+func (i *invocation) baseURL() string {
+	if i.config.PublicURL != "" {
+		return strings.TrimRight(i.config.PublicURL, "/")
+	}
+	if running, err := app.ReadRunning(i.config.Data); err == nil {
+		return running.URL
+	}
+	addr, err := net.ResolveTCPAddr("tcp", i.config.Listen)
+	if err != nil {
+		return "http://" + i.config.Listen
+	}
+	return i.config.BaseURL(addr)
 }
 
 func (v channelView) state() string {

@@ -219,7 +219,7 @@ func (c *parkedNumbers) each(i *invocation, outcome string, do func(context.Cont
 type parkedRetry struct{ parkedNumbers }
 
 func (c *parkedRetry) Run(i *invocation) error {
-	return c.each(i, "put back", func(ctx context.Context, a *app.App, account string, number int64) error {
+	return c.each(i, "retried", func(ctx context.Context, a *app.App, account string, number int64) error {
 		return a.Messages.Mailbox.Retry(ctx, account, number)
 	})
 }

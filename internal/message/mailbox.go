@@ -37,7 +37,7 @@ type notice struct {
 	Trigger *Trigger    `json:"trigger,omitempty"`
 }
 
-// Mailbox is the queue of mail, one lane per member: (channel, address).
+// Mailbox is the queue of mail, one lane per person: (account, address), which keeps the order of each member.
 type Mailbox struct {
 	db      *db.DB
 	now     func() time.Time
@@ -55,7 +55,9 @@ const (
 func newMailbox(d *db.DB, turns int, now func() time.Time) *Mailbox {
 	m := &Mailbox{db: d, now: now, lanes: newLanes[Mail](mailLimit, turns, scanEvery), settled: func(Mail, int) {}}
 	m.lanes.id = func(mail Mail) int64 { return mail.ID }
-	m.lanes.lane = func(mail Mail) string { return mail.Channel + "\x00" + mail.Address }
+	// Not by channel: a bot that meets one person on two channels keeps one record of them, and two turns at once would
+	// overwrite each other's (docs/spec/vumi-sandbox.md 17).
+	m.lanes.lane = func(mail Mail) string { return mail.Account + "\x00" + mail.Address }
 	m.lanes.load = m.load
 	return m
 }

@@ -48,7 +48,7 @@ func TestHostileApps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(w *world) {
-				w.deps.Limits = js.Limits{CPU: time.Second, Wall: 3 * time.Second, MemoryBytes: 16 << 20}
+				w.deps.Limits = js.Limits{CPU: 500 * time.Millisecond, Wall: 2 * time.Second, MemoryBytes: 16 << 20}
 				w.deps.Now = time.Now // limits follow the clock
 			})
 			result, err := w.load(c.script, bundle.Settings{}).Run(t.Context(), w.turn("1"))
