@@ -56,10 +56,12 @@ func (f fixture) count(key string) int64 {
 }
 
 // members walks the pages of a group, three contacts each.
-func (f fixture) members(key string) (keys []string) {
+func (f fixture) members(key string) []string { return f.membersBy(key, 3) }
+
+func (f fixture) membersBy(key string, limit int) (keys []string) {
 	f.Helper()
 	for cursor := ""; ; {
-		p, err := f.Members(f.Context(), account, key, cursor, 3)
+		p, err := f.Members(f.Context(), account, key, cursor, limit)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// lineWait is how long a client may take nothing of an answer before it counts as gone. It replaces the server's own
+// limit on the whole answer.
+const lineWait = 30 * time.Second
+
+// Lines writes an answer of any length as one JSON value per line. It holds a few kilobytes at a time. Nothing is sent,
+// not even the status, before the first Write, Flush or Close.
+type Lines struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	buffer  *bufio.Writer
+	header  http.Header // of the answer
+}
+
+// NewLines returns the writer of an answer with status 200.
+func NewLines(w http.ResponseWriter, contentType string) *Lines {
+	header := http.Header{"Content-Type": {contentType}, "X-Accel-Buffering": {"no"}}
+	return &Lines{w: w, control: http.NewResponseController(w), buffer: bufio.NewWriterSize(w, 32<<10), header: header}
+}
+
+// begin writes the header once.
+func (l *Lines) begin() {
+	for name, values := range l.header {
+		l.w.Header()[name] = values
+	}
+	l.header = nil
+}
+
+// Write adds a line.
+func (l *Lines) Write(value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode a line: %w", err)
+	}
+	l.begin()
+	if l.buffer.Available() <= len(text) {
+		if err := l.extend(); err != nil {
+			return err
+		}
+	}
+	if _, err := l.buffer.Write(append(text, '\n')); err != nil {
+		return fmt.Errorf("write a line: %w", err)
+	}
+	return nil
+}
+
+// Flush sends what was written.
+func (l *Lines) Flush() error {
+	l.begin()
+	if err := l.extend(); err != nil {
+		return err
+	}
+	if err := l.buffer.Flush(); err != nil {
+		return fmt.Errorf("send lines: %w", err)
+	}
+	if err := l.control.Flush(); err != nil {
+		return fmt.Errorf("send lines: %w", err)
+	}
+	return nil
+}
+
+// extend gives the client its time for the next piece.
+func (l *Lines) extend() error {
+	if err := l.control.SetWriteDeadline(time.Now().Add(lineWait)); err != nil {
+		return fmt.Errorf("set the time for writing lines: %w", err)
+	}
+	return nil
+}

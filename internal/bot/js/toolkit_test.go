@@ -1,0 +1,174 @@
+package js_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"indaba/internal/bot/bundle"
+	"indaba/internal/bot/js"
+)
+
+// packages is the folder with the npm packages that "make toolkit" installs.
+const packages = "../../../toolkit"
+
+// A phone is a host with one user: just enough of the resources for the toolkit's examples.
+type phone struct {
+	config  string
+	kv      map[string]json.RawMessage
+	contact map[string]any
+	said    string // the last reply of the bot
+	ended   bool   // the bot has closed the session
+}
+
+func newPhone() *phone {
+	return &phone{
+		config: `{"name":"bench","delivery_class":"ussd"}`,
+		kv:     map[string]json.RawMessage{}, contact: map[string]any{
+			"key": "c1", "user_account": "a1", "msisdn": "+27831234567", "created_at": "2024-01-01 12:00:00", "extra": map[string]any{},
+		},
+	}
+}
+
+func (p *phone) Command(_ context.Context, text string, reply func(string)) error {
+	var c struct {
+		Cmd, Key, Content string
+		Value             json.RawMessage
+		Fields            map[string]any
+		ContinueSession   bool `json:"continue_session"`
+	}
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return err
+	}
+	answer := map[string]any{"success": true}
+	switch c.Cmd {
+	case "config.get":
+		answer["value"] = "{}"
+		if c.Key == "config" {
+			answer["value"] = p.config
+		}
+	case "kv.get":
+		answer["value"] = p.kv[c.Key]
+	case "kv.set":
+		p.kv[c.Key] = c.Value
+	case "contacts.get_or_create":
+		answer["contact"] = p.contact
+	case "contacts.save", "contacts.update":
+		var saved struct{ Contact map[string]any }
+		if err := json.Unmarshal([]byte(text), &saved); err != nil {
+			return err
+		}
+		p.contact = saved.Contact
+		answer["contact"] = p.contact
+	case "outbound.reply_to":
+		p.said, p.ended = c.Content, !c.ContinueSession
+	case "log.info", "metrics.fire":
+	default:
+		return fmt.Errorf("the phone did not expect %s", text)
+	}
+	data, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	reply(string(data))
+	return nil
+}
+
+// say is a turn: the user says something, or begins a session with "".
+func (p *phone) say(ctx context.Context, pool *js.Pool, content string) (js.Result, error) {
+	event := `"resume"`
+	if content == "" {
+		event = `"new"`
+	}
+	command := `{"cmd":"inbound-message","msg":{"message_id":"m1","content":` + strconv.Quote(content) +
+		`,"from_addr":"+27831234567","to_addr":"*120*1#","transport_type":"ussd","session_event":` + event + `}}`
+	result := pool.Run(ctx, js.Input{Command: command}, p)
+	if result.Outcome != js.Done {
+		return result, fmt.Errorf("%s: %w", result.Outcome, result.Err)
+	}
+	return result, nil
+}
+
+// A line is one turn of a conversation.
+type line struct{ says, hears string }
+
+// conversations are whole ones with apps that the toolkit comes with. Saying nothing begins a session.
+var conversations = []struct {
+	example string
+	lines   []line
+}{
+	{"simple", []line{{"", "Tea or coffee?\n1. Tea\n2. Coffee"}, {"2", "Cool :) Bye."}}},
+	{"contacts", []line{
+		{"", "What is your name?"}, {"Ayanda", "Do you like tea or coffee?\n1. Tea\n2. Coffee"},
+		{"1", "Hello Ayanda. I hear you like tea. That's nice. Bye."},
+	}},
+}
+
+// converse has a whole conversation on a new phone, and returns the processor time of its turns.
+func converse(tb testing.TB, pool *js.Pool, lines []line) (cpu time.Duration) {
+	p := newPhone()
+	for i, l := range lines {
+		result, err := p.say(tb.Context(), pool, l.says)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if last := i == len(lines)-1; p.said != l.hears || p.ended != last {
+			tb.Fatalf("after %q the bot said %q (end of the session: %v), want %q (%v)", l.says, p.said, p.ended, l.hears, last)
+		}
+		cpu += result.CPU
+	}
+	return cpu
+}
+
+// exampleProgram bundles an example of the toolkit, or skips where the packages are not installed.
+func exampleProgram(tb testing.TB, example string) *js.Program {
+	tb.Helper()
+	source, err := os.ReadFile(filepath.Join(packages, "node_modules", "vumigo_v02", "examples", example, "lib", "app.js"))
+	if errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") != "true" {
+		tb.Skip("toolkit/node_modules is missing: run \"make toolkit\"")
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	script := strings.Replace(string(source), "'../../../lib'", "'vumigo_v02'", 1)
+	b, err := bundle.FromScript(script, "app.js", bundle.Settings{Name: example}, packages, bundle.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b.Program()
+}
+
+func newPool(tb testing.TB, p *js.Program, o js.PoolOptions) *js.Pool {
+	tb.Helper()
+	pool, err := js.NewPool(p, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(pool.Close)
+	return pool
+}
+
+// BenchmarkToolkitTurn is one turn of an app on the npm toolkit, averaged over whole conversations on one machine.
+func BenchmarkToolkitTurn(b *testing.B) {
+	for _, c := range conversations {
+		b.Run(c.example, func(b *testing.B) {
+			pool := newPool(b, exampleProgram(b, c.example), js.PoolOptions{Size: 1})
+			converse(b, pool, c.lines) // loads the modules
+			b.ReportAllocs()
+			b.ResetTimer()
+			var cpu time.Duration
+			for turn := 0; turn < b.N; turn += len(c.lines) {
+				cpu += converse(b, pool, c.lines)
+			}
+			b.ReportMetric(float64(cpu)/float64(b.N), "ns-script/op")
+		})
+	}
+}
