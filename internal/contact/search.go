@@ -78,7 +78,7 @@ func (s *Service) matches(ctx context.Context, account string, sought search, yi
 		p.where = fmt.Sprintf("(%s OR c.key IN (SELECT contact FROM contact_token WHERE account = $1 AND field = 'groups' "+
 			"AND token = $%d))", p.where, len(args))
 	}
-	rows, err := s.d.Query(ctx, selectContact+"FROM contact c WHERE c.account = $1 AND c.key > $2 AND "+p.where+
+	rows, err := s.d.QueryOnce(ctx, selectContact+"FROM contact c WHERE c.account = $1 AND c.key > $2 AND "+p.where+
 		" ORDER BY c.key", args...)
 	if err != nil {
 		return fmt.Errorf("search contacts: %w", err)
@@ -106,10 +106,13 @@ func (sought search) includes(c *Contact) bool {
 
 // countMatches returns the number of contacts that q matches.
 func (s *Service) countMatches(ctx context.Context, account string, q *query.Query) (n int64, err error) {
-	if p := query.Compile(q, s.target, dialect(s.d), 2); p.Exact {
-		err = s.d.Row(ctx, "SELECT count(*) FROM contact c WHERE c.account = $1 AND "+p.SQL,
-			append([]any{account}, p.Args...), &n)
-		if err != nil {
+	p, err := s.plan(ctx, account, q, 2, false)
+	if err != nil {
+		return 0, err
+	}
+	if p.exact {
+		if err := s.d.Row(ctx, "SELECT count(*) FROM contact c WHERE c.account = $1 AND "+p.where,
+			append([]any{account}, p.args...), &n); err != nil {
 			return 0, fmt.Errorf("count contacts: %w", err)
 		}
 		return n, nil

@@ -20,10 +20,10 @@ type plan struct {
 // maxFew is how many index entries a word may have to count as rare.
 const maxFew = 2000
 
-// plan chooses between the ways to candidates. The compiled condition alone makes an engine gather all entries of each
-// word it asks for, the 300,000 of extras-language:zu to join them with three of surname:Mokoena; so a rare word
-// leads alone, and the matcher does the rest. Where only the first matches are wanted and no word is rare, contacts are
-// tried in order of their keys until enough are found.
+// plan chooses between the ways to candidates. The compiled condition alone makes SQLite gather all entries of each word
+// it asks for, the 300,000 of extras-language:zu to join them with three of surname:Mokoena, and PostgreSQL compare
+// them one by one before it has statistics; so the rarest word leads alone, and the matcher does the rest. Where only
+// the first matches are wanted and no word is rare, contacts are tried in order of their keys until enough are found.
 func (s *Service) plan(ctx context.Context, account string, q *query.Query, firstArgument int, paged bool) (plan, error) {
 	and, isAnd := unboosted(q.Root()).(query.And)
 	words := []query.Node{q.Root()}
@@ -38,9 +38,10 @@ func (s *Service) plan(ctx context.Context, account string, q *query.Query, firs
 		firstArgument, firstArgument+1)
 	args := []any{rarest.field, rarest.text}
 	switch {
-	case isAnd && few:
+	case rarest.field == "":
+	case isAnd && (few || !paged):
 		return plan{where: "c.key IN (SELECT contact " + word + ")", args: args}, nil
-	case paged && !few && rarest.field != "":
+	case paged && !few:
 		return plan{where: "EXISTS (SELECT 1 " + word + " AND contact = c.key)", args: args}, nil
 	}
 	condition := query.Compile(q, s.target, dialect(s.d), firstArgument)

@@ -86,7 +86,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	}
 	d.pool.SetMaxOpenConns(o.Readers + o.Writers + 1) // one for Lock
 	d.pool.SetMaxIdleConns(o.Readers + o.Writers)
-	d.reads = newStatements(d.pool.PrepareContext)
+	d.reads = newStatements(d.dialect, d.pool.PrepareContext)
 	if err := d.start(ctx, o.Writers); err != nil {
 		_ = d.Close()
 		return nil, fmt.Errorf("open database: %w", err)
@@ -244,6 +244,16 @@ func (d *DB) Query(ctx context.Context, text string, args ...any) (*sql.Rows, er
 		return rows, s.w.note(err)
 	}
 	return d.reads.query(ctx, text, args)
+}
+
+// QueryOnce is Query for texts that are made up as they go: they are not kept prepared, where they would crowd out those
+// that come again.
+func (d *DB) QueryOnce(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if s := d.session(ctx); s != nil {
+		rows, err := s.w.conn.QueryContext(context.WithoutCancel(ctx), engineText(d.dialect, text), args...)
+		return rows, s.w.note(err)
+	}
+	return d.pool.QueryContext(ctx, engineText(d.dialect, text), args...)
 }
 
 // Row runs a query that gives at most one row and scans it into dest. No row is [sql.ErrNoRows].

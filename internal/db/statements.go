@@ -12,13 +12,33 @@ const maxStatements = 512
 
 // statements keeps prepared statements by their text: parsing costs more than running most of them.
 type statements struct {
+	dialect Dialect
 	prepare func(context.Context, string) (*sql.Stmt, error)
 	mu      sync.RWMutex
 	byText  map[string]*sql.Stmt
 }
 
-func newStatements(prepare func(context.Context, string) (*sql.Stmt, error)) *statements {
-	return &statements{prepare: prepare, byText: map[string]*sql.Stmt{}}
+func newStatements(dialect Dialect, prepare func(context.Context, string) (*sql.Stmt, error)) *statements {
+	return &statements{dialect: dialect, prepare: prepare, byText: map[string]*sql.Stmt{}}
+}
+
+// engineText returns a text with its $n parameters as the engine likes them. To SQLite $n is a name, which the driver
+// looks up for each parameter of each call, in time that grows with the square of their number; ?n is a place.
+func engineText(dialect Dialect, text string) string {
+	if dialect == Postgres {
+		return text
+	}
+	b := []byte(text)
+	quoted := false
+	for i, c := range b {
+		switch {
+		case c == '\'':
+			quoted = !quoted
+		case c == '$' && !quoted && i+1 < len(b) && b[i+1] >= '0' && b[i+1] <= '9':
+			b[i] = '?'
+		}
+	}
+	return string(b)
 }
 
 // get returns the statement for text; temporary says that the caller must close it.
@@ -29,7 +49,7 @@ func (s *statements) get(ctx context.Context, text string) (stmt *sql.Stmt, temp
 	if stmt != nil {
 		return stmt, false, nil
 	}
-	stmt, err = s.prepare(ctx, text)
+	stmt, err = s.prepare(ctx, engineText(s.dialect, text))
 	if err != nil {
 		return nil, false, err
 	}

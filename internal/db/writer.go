@@ -90,7 +90,7 @@ func newWriter(d *DB, conn *sql.Conn) *writer {
 
 func (w *writer) use(conn *sql.Conn) {
 	w.conn = conn
-	w.statements = newStatements(conn.PrepareContext)
+	w.statements = newStatements(w.d.dialect, conn.PrepareContext)
 }
 
 func (w *writer) close() error {

@@ -270,6 +270,9 @@ func write(w http.ResponseWriter, a channel.Answer) error {
 
 // refuse answers a webhook that was not taken. Nothing of it has been stored.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // whoever asked has hung up
+	}
 	status := map[core.Kind]int{core.Invalid: 400, core.NotFound: 404, core.Conflict: 409, core.Unauthenticated: 401,
 		core.Forbidden: 403, core.TooLarge: 413, core.Limited: 429, core.Unavailable: 503, core.Timeout: 504}[core.KindOf(err)]
 	if status == 0 {
