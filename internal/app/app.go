@@ -51,6 +51,7 @@ type App struct {
 	Bots     *bot.Store
 	Runtime  *bot.Runtime
 
+	egress   *egress.Guard
 	server   *http.Server
 	listener net.Listener
 	release  func() error
@@ -139,14 +140,15 @@ func (a *App) assemble(sealer *secret.Sealer, o Options) (err error) {
 	if a.Bots, err = bot.NewStore(a.DB, a.Accounts, now); err != nil {
 		return err
 	}
-	guard, err := egress.New(egress.Options{AllowHosts: c.Egress.AllowHosts, Timeout: c.Egress.Timeout, MaxBodyBytes: int64(c.Egress.MaxBody)})
+	a.egress, err = egress.New(egress.Options{AllowHosts: c.Egress.AllowHosts, Timeout: c.Egress.Timeout, MaxBodyBytes: int64(c.Egress.MaxBody)})
 	if err != nil {
 		return err
 	}
 	loader := sandbox.Loader(sandbox.Deps{
-		Contacts: a.Contacts, KV: a.KV, Metrics: a.Metrics, Optouts: a.Optouts, Messages: a.Messages, Egress: guard,
+		Contacts: a.Contacts, KV: a.KV, Metrics: a.Metrics, Optouts: a.Optouts, Messages: a.Messages, Egress: a.egress,
 		Accounts: flags{a.Accounts}, Bots: owners{a.Bots}, Now: now, Isolation: js.Isolation(c.Bot.Isolation),
 		Limits: js.Limits{CPU: c.Bot.CPU, Wall: c.Bot.Wall, MemoryBytes: int64(c.Bot.Memory)}, Log: slog.Default(),
+		HelperMetadata: c.Bot.HelperMetadata,
 	})
 	if o.Loader != nil {
 		loader = o.Loader(loader)
@@ -158,6 +160,7 @@ func (a *App) assemble(sealer *secret.Sealer, o Options) (err error) {
 // Close closes the database of an App that was opened and not started.
 func (a *App) Close() error {
 	a.Runtime.Close()
+	a.egress.Close()
 	return a.DB.Close()
 }
 
@@ -184,6 +187,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	a.run("configuration watch", func() error { return a.DB.WatchChanges(taking, changesEvery) })
 	a.run("housekeeping", func() error { return a.housekeeping(taking) })
 	a.server = a.newServer()
+	a.server.RegisterOnShutdown(a.Gateway.StopWaiting)
 	a.run("http", func() error {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -229,5 +233,6 @@ func (a *App) Stop(ctx context.Context) error {
 	}
 	a.abort()
 	a.Runtime.Close()
+	a.egress.Close()
 	return errors.Join(withdraw(a.Config.Data), a.release(), a.DB.Close())
 }

@@ -24,7 +24,7 @@ func (a *App) newServer() *http.Server {
 		_, _ = fmt.Fprintln(w, "Indaba is running. Providers reach their channels under /channels/KEY.")
 	})
 	return &http.Server{
-		Handler:           mux,
+		Handler:           a.faces(mux),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      2 * time.Minute,

@@ -161,7 +161,6 @@ func (r *Runtime) turn(ctx context.Context, mail message.Mail, key string, d rou
 // failed keeps the record of a turn that came to nothing, and parks its mail.
 func (r *Runtime) failed(ctx context.Context, t *Turn, res *Result) error {
 	reason := fmt.Sprintf("bot %s version %d: %s: %s", t.Bot.Name, t.Version, res.Outcome, res.Err)
-	res.Log = append(res.Log, LogLine{Level: Error, Text: res.Err, At: r.now()})
 	err := r.db.Tx(ctx, func(ctx context.Context) error { return r.store.keep(ctx, t, res) })
 	if err != nil {
 		return err

@@ -50,7 +50,9 @@ type Bot struct {
 	Memory    Bytes         `name:"memory" default:"64MiB" help:"Memory of one JavaScript machine."`
 	Isolation string        `name:"isolation" default:"pooled" help:"pooled: machines are used again; fresh: a new machine for each turn; process: machines in child processes, for code you do not trust."`
 	Turns     int           `name:"turns" default:"256" help:"Turns under way at once, waiting ones included."`
-	LogLines  int           `name:"log-lines" default:"1000" help:"Newest log lines kept for each bot."`
+	// HelperMetadata is docs/spec/vumi-sandbox.md 9.5, allowed_helper_metadata.
+	HelperMetadata []string `name:"helper-metadata" sep:"," placeholder:"KEY,..." help:"Keys that bots may put into the helper_metadata of what they send, such as voice."`
+	LogLines       int      `name:"log-lines" default:"1000" help:"Newest log lines kept for each bot."`
 }
 
 // KV limits the key-value store that bots share (docs/spec/vumi-sandbox.md 9.2).

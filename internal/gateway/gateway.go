@@ -41,6 +41,9 @@ type Gateway struct {
 	mu      sync.Mutex
 	running map[string]*running // by channel key
 	changes atomic.Int64        // counts changes of configuration
+
+	stopping context.Context // ends when providers that wait for news are to be sent away
+	stop     context.CancelFunc
 }
 
 // running is a channel with its adapter.
@@ -67,6 +70,7 @@ func New(d *db.DB, store *Store, messages *message.Service, o Options) *Gateway 
 		o.Client = channel.NewClient(nil)
 	}
 	g := &Gateway{db: d, store: store, messages: messages, options: o, running: map[string]*running{}}
+	g.stopping, g.stop = context.WithCancel(context.Background())
 	d.OnChange(func() { g.changes.Add(1) })
 	messages.Mailbox.OnSettled(func(mail message.Mail, replies int) {
 		if mail.Message != nil && mail.Event == nil && replies == 0 {
@@ -160,6 +164,10 @@ func (g *Gateway) start(c *Channel) (*running, error) {
 func (g *Gateway) WebhookURL(key string) string {
 	return strings.TrimRight(g.options.PublicURL, "/") + "/channels/" + key
 }
+
+// StopWaiting sends those away that wait for news in a long request, so that the server can stop. Requests that wait for
+// the reply to a message go on.
+func (g *Gateway) StopWaiting() { g.stop() }
 
 // SetPublicURL sets Options.PublicURL once the server knows where it listens. It must come before any traffic.
 func (g *Gateway) SetPublicURL(url string) { g.options.PublicURL = url }

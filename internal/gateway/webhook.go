@@ -37,7 +37,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	req := &channel.Request{Method: r.Method, Path: strings.Trim(path, "/"), URL: g.publicURL(r), Header: r.Header,
 		Query: r.URL.Query(), Body: body, RemoteIP: g.remote(r)}
-	received, err := c.Receive(r.Context(), req)
+	received, err := g.receive(r.Context(), c, req)
 	if err != nil {
 		refuse(w, r, err)
 		return
@@ -49,6 +49,18 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	g.take(w, r, c, received)
+}
+
+// receive lets the adapter parse a request, which may be one that waits for news.
+func (g *Gateway) receive(ctx context.Context, c *running, req *channel.Request) (channel.Received, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(g.stopping, cancel)()
+	received, err := c.Receive(ctx, req)
+	if err != nil && g.stopping.Err() != nil {
+		err = core.Errorf(core.Unavailable, "the server is stopping")
+	}
+	return received, err
 }
 
 func bodyError(err error, limit int64) error {

@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"modernc.org/quickjs"
 )
+
+var Gct int
 
 // A kernel holds the functions of kernel.js in one virtual machine.
 type kernel struct {
@@ -145,9 +146,8 @@ func (v *vm) end(run string) {
 }
 
 func (v *vm) run(s slice, budget time.Duration) (out output) {
-	if s.Kind == startSlice && os.Getenv("GCT") != "" {
-		n, _ := strconv.Atoi(os.Getenv("GCT"))
-		v.engine.SetGCThreshold(uintptr(n) << 20)
+	if s.Kind == startSlice && Gct > 0 {
+		v.engine.SetGCThreshold(uintptr(Gct) << 20)
 	}
 	began := time.Now()
 	defer func() { out.Elapsed = time.Since(began) }()

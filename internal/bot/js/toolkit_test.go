@@ -160,7 +160,7 @@ func newPool(tb testing.TB, p *js.Program, o js.PoolOptions) *js.Pool {
 func BenchmarkToolkitTurn(b *testing.B) {
 	for _, c := range conversations {
 		b.Run(c.example, func(b *testing.B) {
-			pool := newPool(b, exampleProgram(b, c.example), js.PoolOptions{Size: 1})
+			pool := newPool(b, exampleProgram(b, c.example), js.PoolOptions{Size: 1, Limits: js.Limits{CPU: time.Minute}})
 			converse(b, pool, c.lines) // loads the modules
 			b.ReportAllocs()
 			b.ResetTimer()

@@ -160,33 +160,42 @@ func TestReplayOfAnotherVersion(t *testing.T) {
 	}
 }
 
-// Turns of many members at once, on few machines, mix nothing up.
+// Turns of many members at once, on few machines, mix nothing up: not the globals of a careless script, nor the replies.
 func TestManyAtOnce(t *testing.T) {
 	const members, turns = 30, 9
+	const app = `
+var self = this;
+api.on_inbound_message = function (command) {
+	self.who = command.msg.from_addr;
+	var before = command.msg.content;
+	api.request('kv.incr', {key: 'turns of ' + who}, function (reply) {
+		api.request('kv.set', {key: 'last of ' + who, value: before + ' ' + reply.value}, function () {
+			api.request('kv.get', {key: 'last of ' + who}, function (reply) {
+				api.request('outbound.reply_to', {content: who + ': ' + reply.value, in_reply_to: command.msg.message_id},
+					function () { api.done(); });
+			});
+		});
+	});
+};`
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	w := newWorld(t)
-	w.deps.Machines = 2
-	r := w.load(helloApp, bundle.Settings{Name: "hello"})
+	w := newWorld(t, func(w *world) { w.deps.Machines = 2 })
+	r := w.load(app, bundle.Settings{})
 	var group sync.WaitGroup
 	for member := range members {
 		random := rand.New(rand.NewPCG(seed, uint64(member)))
 		group.Go(func() {
 			address := "+2783" + strconv.Itoa(1000+member)
 			for i := range turns {
-				name := fmt.Sprintf("name %d %d", member, i)
-				turn, want := w.turn(name), "What is your name?"
+				content := strconv.FormatUint(random.Uint64(), 36)
+				turn := w.turn(content)
 				turn.Message.From, turn.Address = address, address
 				turn.Message.ID = core.NewMessageID(w.clock.now())
-				if i%2 == 1 {
-					turn.Message.SessionEvent, want = core.SessionResume, "Bye "+name
-				}
-				if random.IntN(30) == 0 {
-					turn.Alone = true
-				}
+				turn.Alone = random.IntN(20) == 0
+				want := fmt.Sprintf("%s: %s %d", address, content, i+1)
 				result, err := r.Run(t.Context(), turn)
 				if err != nil || result.Outcome != js.Done || len(result.Sends) != 1 || *result.Sends[0].Content != want {
-					t.Errorf("%s: want %q, got %s %s, %v", address, want, result.Outcome, asJSON(t, result.Sends), err)
+					t.Errorf("want %q, got %s %s, %v", want, result.Outcome, asJSON(t, result.Sends), err)
 					return
 				}
 			}

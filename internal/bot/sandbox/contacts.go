@@ -168,9 +168,16 @@ func (h *host) contactsSearch(ctx context.Context, a args) (fields, error) {
 			return nil, fail("Value for parameter 'max_keys' is invalid")
 		}
 	}
+	limit := int64(h.deps.found)
+	if maxKeys < 0 || maxKeys > limit {
+		maxKeys = limit + 1 // one more tells that there are too many
+	}
 	keys, err := h.deps.Contacts.Search(ctx, h.turn.Bot.Account, query, int(maxKeys))
 	if core.KindOf(err) == core.Invalid {
 		return nil, fail("Error running MapReduce: %s", core.SafeMessage(err))
+	}
+	if int64(len(keys)) > limit {
+		return nil, fail("Error running MapReduce: the query matches more than %d contacts, narrow it or lower 'max_keys'", limit)
 	}
 	if keys == nil {
 		keys = []string{}

@@ -90,6 +90,22 @@ func TestBadQueries(t *testing.T) {
 	}
 }
 
+// A search that would fill the machine with keys fails; one that is bounded does not.
+func TestSearchThatFindsTooMuch(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.deps.found = 2 })
+	const all, some = `{"cmd":"contacts.search","query":"surname:Jones"}`, `{"cmd":"contacts.search","query":"surname:Jones","max_keys":2}`
+	const much = `{"cmd":"contacts.search","query":"surname:Jones","max_keys":9}`
+	for i := range 3 {
+		w.made(`{"cmd":"contacts.new","contact":{"surname":"Jones"}}`)
+		tooMany := failed(t, "Error running MapReduce: the query matches more than 2 contacts, narrow it or lower 'max_keys'")
+		for command, fits := range map[string]bool{all: i < 2, some: true, much: i < 2} {
+			if got := w.reply(command); (got == tooMany) == fits {
+				t.Errorf("%d contacts, %s: got %s", i+1, command, got)
+			}
+		}
+	}
+}
+
 func TestGroupMembers(t *testing.T) {
 	w := newWorld(t)
 	g := w.made(`{"cmd":"groups.get_or_create_by_name","name":"friends"}`)

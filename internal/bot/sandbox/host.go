@@ -180,19 +180,21 @@ func (h *host) handle(ctx context.Context, handle handler, a args) (reply string
 	return string(data), nil
 }
 
-// fail notes that the server could not carry out a command: in the bot's log without detail, in the server's log with
-// it.
+// fail notes that the server could not carry out a command. A command that was cut off, because the turn is over anyway,
+// is no fault of the server.
 func (h *host) fail(ctx context.Context, a args, err error) error {
 	name, _ := a.text("cmd")
-	if ctx.Err() == nil {
-		h.deps.Log.ErrorContext(ctx, "a bot's command failed", "bot", h.turn.Bot.Key, "command", name, "error", err)
+	err = fmt.Errorf("command %s of bot %s: %w", name, h.turn.Bot.Key, err)
+	if ctx.Err() != nil {
+		return err
 	}
+	h.deps.Log.ErrorContext(ctx, "a bot's command failed", "error", err)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.fault == nil {
-		h.fault = fmt.Errorf("command %s of bot %s: %w", name, h.turn.Bot.Key, err)
+		h.fault = err
 	}
-	return h.fault
+	return err
 }
 
 // reasonOf returns the reason of a failure that the script is told; known is false for faults of the server.
@@ -230,12 +232,15 @@ func unknownCommand(name string) error {
 func (h *host) rehearse(ctx context.Context, text string) {
 	var a args
 	if json.Unmarshal([]byte(text), &a) != nil {
-		return
+		return // the engine makes nothing but objects
 	}
 	name, _ := a.text("cmd")
-	if strings.HasPrefix(name, "log.") || strings.HasPrefix(name, "outbound.") {
-		if handle := commands[name]; handle != nil {
-			_, _ = handle(h, ctx, a) // what failed in the recorded turn fails here too
-		}
+	switch handle := commands[name]; {
+	case name == "js.done":
+		h.ended = errEnd
+	case handle == nil && httpCommands[name] == nil:
+		h.ended = unknownCommand(name)
+	case strings.HasPrefix(name, "log."), strings.HasPrefix(name, "outbound."):
+		_, _ = handle(h, ctx, a) // what failed in the recorded turn fails here too
 	}
 }

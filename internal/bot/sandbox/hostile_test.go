@@ -14,6 +14,9 @@ import (
 
 // What careless and malicious apps do ends their turn, says why in the bot's log, and sends nothing.
 func TestHostileApps(t *testing.T) {
+	if underRace {
+		t.Skip("burns a processor for seconds, or minutes under the race detector")
+	}
 	const replies = `api.request('outbound.reply_to', {content: 'never', in_reply_to: command.msg.message_id}, function () { %s });`
 	after := func(then string) string {
 		return `api.on_inbound_message = function (command) {` + strings.Replace(replies, "%s", then, 1) + `};`
@@ -48,7 +51,14 @@ func TestHostileApps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(w *world) {
-				w.deps.Limits = js.Limits{CPU: 500 * time.Millisecond, Wall: 2 * time.Second, MemoryBytes: 16 << 20}
+				// Only what a case is about may be short of anything, however slow the machine is.
+				w.deps.Limits = js.Limits{CPU: time.Minute, Wall: 5 * time.Minute, MemoryBytes: 16 << 20}
+				switch c.outcome {
+				case js.CPU:
+					w.deps.Limits.CPU = 300 * time.Millisecond
+				case js.Wall:
+					w.deps.Limits.Wall = time.Second
+				}
 				w.deps.Now = time.Now // limits follow the clock
 			})
 			result, err := w.load(c.script, bundle.Settings{}).Run(t.Context(), w.turn("1"))
@@ -81,9 +91,14 @@ func TestHarmlessApps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			result := w.run(w.load(`api.on_inbound_message = function (command) {`+script+`};`, bundle.Settings{}), w.turn("1"))
+			r := w.load(`api.on_inbound_message = function (command) {`+script+`};`, bundle.Settings{})
+			result := w.run(r, w.turn("1"))
 			if len(result.Sends) != 1 || *result.Sends[0].Content != "hi" {
 				t.Errorf("it sends %+v", result.Sends)
+			}
+			replayed, differences, err := r.Replay(t.Context(), w.turn("1"), result.Record)
+			if err != nil || len(differences) > 0 || replayed.Outcome != js.Done || asJSON(t, replayed.Sends) != asJSON(t, result.Sends) {
+				t.Errorf("the replay ends with %s, differs in %v and sends %v: %v", replayed.Outcome, differences, replayed.Sends, err)
 			}
 			if name == "console" && !strings.Contains(strings.Join(texts(result.Log), "\n"), "INFO to the log 5") {
 				t.Errorf("the log is %q", texts(result.Log))
@@ -119,6 +134,30 @@ func TestServerFaults(t *testing.T) {
 	}
 	if result, err := r.Run(t.Context(), w.turn("")); err == nil {
 		t.Errorf("the turn ended with %s", result.Outcome)
+	}
+}
+
+// patientAccounts do not answer before the turn is over.
+type patientAccounts struct{}
+
+func (patientAccounts) CanManageOptouts(ctx context.Context, _ string) (bool, error) {
+	<-ctx.Done()
+	return false, ctx.Err()
+}
+
+// A limit that a turn breaks while a command is under way is the fault of the script, not of the server.
+func TestLimitDuringCommand(t *testing.T) {
+	w := newWorld(t, func(w *world) {
+		w.deps.Limits = js.Limits{Wall: 300 * time.Millisecond}
+		w.deps.Accounts = patientAccounts{}
+		w.deps.Now = time.Now // limits follow the clock
+	})
+	r := w.load(`api.on_inbound_message = function () {
+		api.request('optout.count', {}, function () { api.done(); });
+	};`, bundle.Settings{})
+	result, err := r.Run(t.Context(), w.turn(""))
+	if err != nil || result.Outcome != js.Wall {
+		t.Errorf("the turn ended with %s, %v", result.Outcome, err)
 	}
 }
 

@@ -50,7 +50,7 @@ func (h *host) begin(call handler, a args, answer func(string)) {
 		}
 		reply, err := h.handle(ctx, call, a)
 		if err != nil {
-			return // only when the turn or the server ends
+			reply = `{"success":false,"reason":"internal error"}` // the turn comes to its end, and is run again
 		}
 		answer(reply)
 	})

@@ -8,6 +8,7 @@ import (
 
 	"indaba/internal/bot"
 	"indaba/internal/bot/js"
+	"indaba/internal/core"
 )
 
 // maxLineBytes bounds one line of a bot's log.
@@ -23,12 +24,11 @@ func logAt(level bot.Level) handler {
 		if !ok {
 			text = string(a["msg"])
 		}
+		at := level
 		if n, ok := a.integer("level"); ok {
-			level := bot.Level(max(0, min(n, int64(bot.Critical))))
-			h.logf(level, "%s", text)
-			return nil, nil
+			at = bot.Level(max(0, min(n, int64(bot.Critical))))
 		}
-		h.logf(level, "%s", text)
+		h.logf(at, "%s", text)
 		return nil, nil
 	}
 }
@@ -40,13 +40,12 @@ func (h *host) logf(level bot.Level, format string, values ...any) {
 	h.addLine(level, fmt.Sprintf(format, values...))
 }
 
-// addLine is logf for callers that hold the lock. Lines after the end of the turn have no place to go.
+// addLine is logf for callers that hold the lock.
 func (h *host) addLine(level bot.Level, text string) {
 	if len(text) > maxLineBytes {
 		text = strings.ToValidUTF8(text[:maxLineBytes], "") + "…"
 	}
-	text = strings.ReplaceAll(text, "\x00", "\ufffd")
-	h.log = append(h.log, bot.LogLine{Level: level, Text: text, At: h.deps.Now()})
+	h.log = append(h.log, bot.LogLine{Level: level, Text: core.Storable(text), At: h.deps.Now()})
 }
 
 // logConsole adds what the script wrote to its console.

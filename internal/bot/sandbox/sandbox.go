@@ -50,9 +50,14 @@ type Deps struct {
 	// HelperMetadata lists what bots may put into the helper_metadata of what they send
 	// (docs/spec/vumi-sandbox.md 9.5, allowed_helper_metadata).
 	HelperMetadata []string
-	Log            *slog.Logger // for the operator
-	Now            func() time.Time
+	Log            *slog.Logger     // for the operator; nil = slog.Default()
+	Now            func() time.Time // nil = time.Now
+
+	found int // tests set it; 0 = maxFound
 }
+
+// maxFound is how many contacts a search may find. The keys of many more would not fit into a JavaScript machine.
+const maxFound = 100_000
 
 // callsPerTurn and callsPerBot bound the HTTP calls that are under way at once; further ones wait.
 const (
@@ -62,6 +67,15 @@ const (
 
 // Loader returns the loader of sandbox bots.
 func Loader(d Deps) bot.Loader {
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.found == 0 {
+		d.found = maxFound
+	}
 	return func(b *bot.Bot, v bot.Version, program *bundle.Bundle) (bot.Runner, error) {
 		return newRunner(d, program)
 	}
