@@ -61,10 +61,12 @@ var rule = []struct{ pkg, may string }{
 	{"archtest", ""},
 
 	{"/cmd/indaba", "cli bot/js"},
-	{"/bench", "app ANYTHING BELOW APP /test/process /test/fake /test/fake/*"},
-	{"/test/conformance/*", "app ANYTHING BELOW APP /test/conformance/toolkit"},
+	{"/bench", "cli app ANYTHING BELOW APP /test/process /test/fake /test/fake/*"},
+	{"/test/conformance/toolkit", "bot/js bot/bundle core"},
+	{"/test/conformance/platform", "app ANYTHING BELOW APP /test/conformance/toolkit"},
+	{"/test/conformance/vumi", "app ANYTHING BELOW APP api api/vumi"},
 	{"/test/e2e", "app ANYTHING BELOW APP /test/process /test/fake /test/fake/*"},
-	{"/test/crash", "app ANYTHING BELOW APP /test/process /test/fake /test/fake/*"},
+	{"/test/crash", "cli app ANYTHING BELOW APP /test/process /test/fake /test/fake/*"},
 	{"/test/process", "core"}, // it knows the product by its command line only
 	{"/test/fake", "core"},
 	{"/test/fake/*", "/test/fake core"},

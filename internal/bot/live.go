@@ -93,8 +93,13 @@ func (r *Runtime) Trigger(ctx context.Context, account, key, address string) err
 	if err != nil {
 		return core.Errorf(core.Conflict, "the bot cannot reach anybody: %v", err)
 	}
-	return r.messages.Mailbox.Post(ctx, message.Mail{Account: account, Channel: channel, Address: address,
-		Trigger: &message.Trigger{Bot: key}})
+	return r.db.Tx(ctx, func(ctx context.Context) error {
+		if err := r.messages.Mailbox.Post(ctx, message.Mail{Account: account, Channel: channel, Address: address,
+			Trigger: &message.Trigger{Bot: key}}); err != nil {
+			return err
+		}
+		return r.db.Changed(ctx) // the server that works off the queue may be another process
+	})
 }
 
 // Replay runs a recorded turn again on a version of its bot, without any effect, and returns where the commands differ.

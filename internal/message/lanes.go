@@ -114,6 +114,13 @@ func (l *lanes[T]) post(row T) {
 	}
 }
 
+// look makes the next scan happen now: somebody else may have put rows into the table.
+func (l *lanes[T]) look() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nudge()
+}
+
 func (l *lanes[T]) nudge() {
 	select {
 	case l.wake <- struct{}{}:

@@ -49,7 +49,8 @@ type Mailbox struct {
 const (
 	mailLimit    = 20_000
 	mailAttempts = 5
-	scanEvery    = time.Second
+	scanEvery    = 10 * time.Second
+	stopPause    = time.Second
 )
 
 func newMailbox(d *db.DB, turns int, now func() time.Time) *Mailbox {
@@ -59,6 +60,7 @@ func newMailbox(d *db.DB, turns int, now func() time.Time) *Mailbox {
 	// overwrite each other's (docs/spec/vumi-sandbox.md 17).
 	m.lanes.lane = func(mail Mail) string { return mail.Account + "\x00" + mail.Address }
 	m.lanes.load = m.load
+	d.OnChange(m.lanes.look)
 	return m
 }
 
@@ -132,7 +134,7 @@ func (m *Mailbox) attempt(ctx context.Context, mail Mail, handle Handler) time.D
 		return 0
 	}
 	if ctx.Err() != nil {
-		return scanEvery // stopping: the row stays for the next start
+		return stopPause // stopping: the row stays for the next start
 	}
 	poison, isPoison := errors.AsType[*Poison](err)
 	if isPoison || mail.Attempts+1 >= mailAttempts {
@@ -195,14 +197,16 @@ func (m *Mailbox) Drop(ctx context.Context, account string, id int64) error {
 }
 
 func (m *Mailbox) unpark(ctx context.Context, text, account string, id int64) error {
-	n, err := m.db.Exec(ctx, text, id, account)
-	if err == nil && n == 0 {
-		err = core.Errorf(core.NotFound, "no parked mail has the number %d", id)
-	}
-	if err == nil {
-		m.lanes.nudge()
-	}
-	return err
+	return m.db.Tx(ctx, func(ctx context.Context) error {
+		n, err := m.db.Exec(ctx, text, id, account)
+		if err == nil && n == 0 {
+			err = core.Errorf(core.NotFound, "no parked mail has the number %d", id)
+		}
+		if err != nil {
+			return err
+		}
+		return m.db.Changed(ctx) // the server that works off the queue may be another process
+	})
 }
 
 // load returns the oldest rows that wait for a bot.
