@@ -159,12 +159,12 @@ func (f *Face) log(w *recorder, r *Request, err error, took time.Duration) {
 		f.Log.DebugContext(r.Context(), "request", append(attributes, "status", w.status)...)
 		return
 	}
-	attributes = append(attributes, "error", err)
 	if internal(err) && !gone(r.Request, err) && !cut(err) {
-		f.Log.ErrorContext(r.Context(), "request failed", attributes...)
+		f.Log.ErrorContext(r.Context(), "request failed", append(attributes, "error", err)...)
 		return
 	}
-	f.Log.DebugContext(r.Context(), "request refused", attributes...)
+	// The text of a refusal may repeat what the request held.
+	f.Log.DebugContext(r.Context(), "request refused", append(attributes, "kind", core.KindOf(err))...)
 }
 
 // internal reports whether an error is ours.

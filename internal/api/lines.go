@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -13,7 +14,7 @@ import (
 const lineWait = 30 * time.Second
 
 // Lines writes an answer of any length as one JSON value per line. It holds a few kilobytes at a time. Nothing is sent,
-// not even the status, before the first Write, Flush or Close.
+// not even the status, before the first Write or Flush.
 type Lines struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -29,10 +30,12 @@ func NewLines(w http.ResponseWriter, contentType string) *Lines {
 
 // begin writes the header once.
 func (l *Lines) begin() {
-	for name, values := range l.header {
-		l.w.Header()[name] = values
+	if l.header == nil {
+		return
 	}
+	maps.Copy(l.w.Header(), l.header)
 	l.header = nil
+	l.w.WriteHeader(http.StatusOK)
 }
 
 // Write adds a line.

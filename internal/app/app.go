@@ -65,6 +65,7 @@ type App struct {
 // world as it is.
 type Options struct {
 	Now    func() time.Time            // the clock; nil = time.Now
+	HTTP   http.RoundTripper           // answers the calls of bots' scripts; nil = the network, behind the egress guard
 	Loader func(bot.Loader) bot.Loader // wraps the loader of sandbox bots; nil = left alone
 }
 
@@ -140,7 +141,8 @@ func (a *App) assemble(sealer *secret.Sealer, o Options) (err error) {
 	if a.Bots, err = bot.NewStore(a.DB, a.Accounts, now); err != nil {
 		return err
 	}
-	a.egress, err = egress.New(egress.Options{AllowHosts: c.Egress.AllowHosts, Timeout: c.Egress.Timeout, MaxBodyBytes: int64(c.Egress.MaxBody)})
+	a.egress, err = egress.New(egress.Options{AllowHosts: c.Egress.AllowHosts, Timeout: c.Egress.Timeout,
+		MaxBodyBytes: int64(c.Egress.MaxBody), Transport: o.HTTP})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,9 @@ import (
 
 	"indaba/internal/app"
 	"indaba/internal/bot"
+	"indaba/internal/bot/js"
+	"indaba/internal/core"
+	"indaba/internal/simulate"
 )
 
 // followEvery is how often a followed log is read.
@@ -143,26 +146,22 @@ func (i *invocation) showTurn(ctx context.Context, a *app.App, b *bot.Bot, numbe
 	return i.print(view, func(w io.Writer) error {
 		err := writeFields(w, []field{{"turn", strconv.FormatInt(turn.ID, 10)}, {"time", at(turn.CreatedAt)},
 			{"version", strconv.FormatInt(turn.Version, 10)}, {"person", turn.Address}, {"message", turn.Message},
-			{"outcome", turn.Outcome}, {"error", turn.Err}, {"time on the processor", milliseconds(turn.CPU)}, {"time in all", milliseconds(turn.Wall)}})
+			{"outcome", turn.Outcome}, {"error", turn.Err}, {"time on the processor", milliseconds(turn.CPU)},
+			{"time in all", milliseconds(turn.Wall)}})
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(w, "\n< %s\n", oneLine(record.Command)); err != nil {
-			return err
-		}
-		for _, entry := range record.Trace {
+		var trace strings.Builder
+		for _, entry := range record.Trace { // begins with the command that started the turn
 			if entry.Payload != "" {
-				if _, err := fmt.Fprintf(w, "< %s\n", oneLine(entry.Payload)); err != nil {
-					return err
-				}
+				fmt.Fprintf(&trace, "\n< %s", oneLine(entry.Payload))
 			}
 			for _, command := range entry.Commands {
-				if _, err := fmt.Fprintf(w, "> %s\n", oneLine(command)); err != nil {
-					return err
-				}
+				fmt.Fprintf(&trace, "\n> %s", oneLine(command))
 			}
 		}
-		return nil
+		_, err = fmt.Fprintln(w, trace.String())
+		return err
 	})
 }
 
@@ -178,26 +177,18 @@ func (c *botReplay) Run(i *invocation) error {
 		if err != nil {
 			return err
 		}
-		version := c.Version
-		if version == 0 {
-			version = turn.Version
+		if differences == nil {
+			differences = []js.Difference{} // an empty list, not null
 		}
-		view := map[string]any{"turn": turn, "version": version, "outcome": result.Outcome, "error": result.Err, "differences": differences}
-		return i.print(view, func(w io.Writer) error {
-			if len(differences) == 0 {
-				_, err := fmt.Fprintf(w, "Turn %d on version %d: the same (%s).\n", turn.ID, version, result.Outcome)
-				return err
-			}
-			_, err := fmt.Fprintf(w, "Turn %d on version %d: %d differences (%s %s).\n", turn.ID, version, len(differences), result.Outcome, oneLine(result.Err))
-			for _, d := range differences {
-				if d.Want != "" && err == nil {
-					_, err = fmt.Fprintf(w, "- %s\n", oneLine(d.Want))
-				}
-				if d.Got != "" && err == nil {
-					_, err = fmt.Fprintf(w, "+ %s\n", oneLine(d.Got))
-				}
-			}
+		view := map[string]any{"turn": turn, "outcome": result.Outcome, "error": result.Err, "differences": differences}
+		if err := i.print(view, func(w io.Writer) error {
+			return simulate.PrintReplay(w, turn, result, differences)
+		}); err != nil {
 			return err
-		})
+		}
+		if len(differences) > 0 || turn.Outcome != string(result.Outcome) {
+			return core.Errorf(core.Conflict, "turn %d goes another way", turn.ID)
+		}
+		return nil
 	})
 }

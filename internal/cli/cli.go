@@ -43,6 +43,7 @@ type commands struct {
 	Route   routeCommands   `cmd:"" help:"Routes: which bot gets the messages of which channel, and the way back."`
 	Router  routerCommands  `cmd:"" help:"Routers, which choose between bots."`
 	Bot     botCommands     `cmd:"" help:"Bots: deploy, configure, watch and replay them."`
+	Talk    simulateCommand `cmd:"" name:"simulate" help:"Talk to a bot in the terminal, over a simulated phone."`
 	Parked  parkedCommands  `cmd:"" help:"Messages that a bot failed on and that wait for you."`
 	Message messageCommands `cmd:"" help:"The message log."`
 	Audit   auditCommand    `cmd:"" help:"Who changed what, newest first."`
@@ -81,7 +82,11 @@ func Main(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int
 		_, _ = fmt.Fprintln(stderr, "Run it with --help to see what there is.")
 		return exitUsage
 	}
-	setLog(&c.Config, stderr)
+	level := c.Log.Level
+	if sources.Origin("log_level") == "default" {
+		level = usualLevel(parsed.Selected().Name, level)
+	}
+	setLog(c.Log.Format, level, stderr)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err = parsed.Run(&invocation{ctx: ctx, config: &c.Config, sources: sources, account: c.Account, stdin: stdin, stderr: stderr,

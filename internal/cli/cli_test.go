@@ -240,7 +240,8 @@ func TestUsers(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	p := indaba{t, t.TempDir()}
-	if text := p.must("--bot-cpu", "5s", "config"); !strings.Contains(text, "bot_cpu: 5s # --bot-cpu") {
+	if text := p.must("--bot-cpu", "5s", "config"); !strings.Contains(text, "bot_cpu: 5s # --bot-cpu") ||
+		!strings.Contains(text, "log_level: info # default") {
 		t.Errorf("got\n%s", text)
 	}
 	r := p.run("--listen", "nowhere", "--log-format", "xml", "config")

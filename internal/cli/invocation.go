@@ -27,10 +27,22 @@ type invocation struct {
 	output
 }
 
+// usualLevel returns the level at which a command logs unless somebody sets one: a server as the settings say, a command
+// that tells itself how it went errors only, and one that shows what bots do wrong nothing.
+func usualLevel(command string, configured slog.Level) slog.Level {
+	switch command {
+	case "serve", "demo":
+		return configured
+	case "simulate", "test":
+		return slog.LevelError + 1
+	}
+	return slog.LevelError
+}
+
 // setLog makes the log of everything that this process does.
-func setLog(c *config.Config, w io.Writer) {
-	options := &slog.HandlerOptions{Level: c.Log.Level}
-	if c.Log.Format == "json" {
+func setLog(format string, level slog.Level, w io.Writer) {
+	options := &slog.HandlerOptions{Level: level}
+	if format == "json" {
 		slog.SetDefault(slog.New(slog.NewJSONHandler(w, options)))
 		return
 	}

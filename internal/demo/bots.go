@@ -19,13 +19,6 @@ var botFiles embed.FS
 // BotFolder is the folder in the data directory where the sources of the sample bots are put, to be read and changed.
 const BotFolder = "bots"
 
-// sampleBot is a bot on its way into the database.
-type sampleBot struct {
-	name   string
-	bundle *bundle.Bundle
-	facts  *Facts // with the bot, once it is made
-}
-
 // bots makes the sample bots that are not there yet. A program that was built without the packages that they need makes
 // none and says so in missing.
 func (s *sampler) bots(ctx context.Context) (missing error, err error) {
@@ -48,11 +41,11 @@ func (s *sampler) bots(ctx context.Context) (missing error, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		sample := &sampleBot{name: name, bundle: program}
-		if err := s.make(ctx, sample); err != nil {
+		facts, err := s.add(ctx, name, program)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		s.facts = sample.facts
+		s.facts = facts
 	}
 	return nil, nil
 }

@@ -40,7 +40,8 @@ func OpenClinics(ctx context.Context, address string) (*Clinics, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+clinicsPath+"/{code}", clinic)
-	c := &Clinics{listener: listener, server: &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}}
+	c := &Clinics{listener: listener,
+		server: &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}}
 	c.serving.Go(func() {
 		// A failure shows where it matters: the bot says that it cannot look up clinics.
 		_ = c.server.Serve(listener)

@@ -3,10 +3,12 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"indaba/internal/account"
 	"indaba/internal/app"
 	"indaba/internal/bot"
+	"indaba/internal/bot/bundle"
 	"indaba/internal/core"
 	"indaba/internal/gateway"
 	"indaba/internal/routing"
@@ -137,27 +139,28 @@ func (s *sampler) pointToClinics(ctx context.Context) error {
 	return nil
 }
 
-// make makes a bot with its program, token and routes.
-func (s *sampler) make(ctx context.Context, program *sampleBot) error {
-	return s.app.DB.TxOn(ctx, s.facts.Account.Key, func(ctx context.Context) error {
-		b, err := s.app.Bots.Create(ctx, s.facts.Account.Key, program.name, bot.Sandbox)
+// add makes a bot with its program, token and routes, and returns the facts with it.
+func (s *sampler) add(ctx context.Context, name string, program *bundle.Bundle) (f *Facts, err error) {
+	err = s.app.DB.TxOn(ctx, s.facts.Account.Key, func(ctx context.Context) error {
+		b, err := s.app.Bots.Create(ctx, s.facts.Account.Key, name, bot.Sandbox)
 		if err != nil {
 			return err
 		}
-		if _, err := s.app.Bots.Deploy(ctx, b.Account, b.Key, program.bundle); err != nil {
+		if _, err := s.app.Bots.Deploy(ctx, b.Account, b.Key, program); err != nil {
 			return err
 		}
-		if err := s.app.Routes.Link(ctx, b.Account, s.routes(program.name, b.Key)...); err != nil {
+		if err := s.app.Routes.Link(ctx, b.Account, s.routes(name, b.Key)...); err != nil {
 			return err
 		}
-		secret, _, err := s.app.Accounts.CreateToken(ctx, account.TokenSpec{Account: b.Account, Name: b.Name + " bot", Bot: b.Key,
+		secret, _, err := s.app.Accounts.CreateToken(ctx, account.TokenSpec{Account: b.Account, Name: name + " bot", Bot: b.Key,
 			Scopes: []string{account.ScopeMessages, account.ScopeMetrics}})
 		if err != nil {
 			return err
 		}
-		with := *s.facts
-		with.Bots = append(with.Bots[:len(with.Bots):len(with.Bots)], Bot{Key: b.Key, Name: b.Name, Kind: b.Kind, Token: secret})
-		program.facts = &with
-		return WriteFile(s.path, &with) // before the commit, as in begin
+		more := *s.facts // the transaction may be run again: what is there stays as it is
+		more.Bots = append(slices.Clone(s.facts.Bots), Bot{Key: b.Key, Name: name, Kind: b.Kind, Token: secret})
+		f = &more
+		return WriteFile(s.path, f) // before the commit, as in begin
 	})
+	return f, err
 }

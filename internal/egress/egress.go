@@ -34,14 +34,16 @@ type Options struct {
 	Timeout      time.Duration // for one call: redirects and the body included
 	MaxBodyBytes int64         // of a response, after decompression
 	Resolver     *net.Resolver // of names; nil = the system's
+	// Transport takes the place of the network, for simulations: no address is checked then. nil = the network.
+	Transport http.RoundTripper
 }
 
 // A Guard makes guarded calls. It is safe for concurrent use.
 type Guard struct {
 	allowed  Hosts
 	options  Options
-	verified *http.Transport
-	trusting *http.Transport // takes any certificate
+	verified http.RoundTripper
+	trusting http.RoundTripper // takes any certificate
 }
 
 // New returns a guard. An entry of AllowHosts that means nothing is core.Invalid.
@@ -56,7 +58,10 @@ func New(o Options) (*Guard, error) {
 	if o.MaxBodyBytes <= 0 {
 		o.MaxBodyBytes = DefaultMaxBodyBytes
 	}
-	g := &Guard{allowed: allowed, options: o}
+	g := &Guard{allowed: allowed, options: o, verified: o.Transport, trusting: o.Transport}
+	if o.Transport != nil {
+		return g, nil
+	}
 	g.verified = g.transport(&tls.Config{MinVersion: tls.VersionTLS12})
 	g.trusting = g.transport(&tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true})
 	return g, nil
@@ -64,8 +69,11 @@ func New(o Options) (*Guard, error) {
 
 // Close closes the connections that are kept for further calls.
 func (g *Guard) Close() {
-	g.verified.CloseIdleConnections()
-	g.trusting.CloseIdleConnections()
+	for _, transport := range []http.RoundTripper{g.verified, g.trusting} {
+		if t, ok := transport.(*http.Transport); ok {
+			t.CloseIdleConnections()
+		}
+	}
 }
 
 // transport has no proxy: a proxy would resolve names itself, where nothing can be checked.

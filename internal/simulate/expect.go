@@ -1,7 +1,7 @@
 package simulate
 
 import (
-	"fmt"
+	"strings"
 
 	"indaba/internal/bot"
 	"indaba/internal/channel"
@@ -21,11 +21,11 @@ func (p *player) expectReply(s step) {
 	reply := p.replies[0]
 	p.replies = p.replies[1:]
 	if s.expect.none {
-		p.show(reply, "bot")
+		p.show(reply)
 		p.fail(s.line, "the bot was expected to say nothing")
 		return
 	}
-	if !p.compare(s.line, s.expect, reply, "bot", "the bot's answer") {
+	if !p.compare(s.line, s.expect, reply, "the bot's answer") {
 		return
 	}
 	ended := reply.SessionEvent == core.SessionClose
@@ -47,77 +47,84 @@ func ends(yes bool) string {
 
 // expectSends compares all messages of the newest input that are no replies with what a step expects, in order.
 func (p *player) expectSends(s step) {
-	for i, want := range s.sends {
-		if i == len(p.sends) {
-			p.fail(s.line, "the bot sent %d messages besides its replies, expected %d", len(p.sends), len(s.sends))
+	total := len(p.sends)
+	if total != len(s.sends) {
+		p.fail(s.line, "the bot sent %s besides its replies, expected %d", counted(total, "message"), len(s.sends))
+	}
+	for _, want := range s.sends {
+		if p.failure != nil {
 			return
 		}
-		got := p.sends[i]
+		got := p.sends[0]
+		p.sends = p.sends[1:]
 		endpoint := got.Endpoint
 		first(&endpoint, routing.Default)
 		switch {
 		case want.endpoint != "" && want.endpoint != endpoint:
-			p.show(got, p.whoSent(got))
+			p.show(got)
 			p.fail(s.line, "the message left by endpoint %s, expected %s", endpoint, want.endpoint)
 		case want.to != "" && channel.Phone(want.to) != channel.Phone(got.To):
-			p.show(got, p.whoSent(got))
+			p.show(got)
 			p.fail(s.line, "the message went to %s, expected %s", got.To, want.to)
 		case want.any:
-			p.show(got, p.whoSent(got))
+			p.show(got)
 		default:
-			p.compare(s.line, want.expect, got, p.whoSent(got), "the message to "+got.To)
-		}
-		if p.failure != nil {
-			return
+			p.compare(s.line, want.expect, got, "the message to "+got.To)
 		}
 	}
-	if more := p.sends[len(s.sends):]; len(more) > 0 {
-		p.show(more[0], p.whoSent(more[0]))
-		p.fail(s.line, "the bot sent %d messages besides its replies, expected %d", len(p.sends), len(s.sends))
-		return
-	}
-	p.sends = nil
-}
-
-func (p *player) whoSent(send bot.Send) string {
-	kind, _ := p.room(send)
-	return fmt.Sprintf("%s to %s", kind, send.To)
 }
 
 // compare writes a message of the bot down and compares its text. With update, a text that differs becomes the
 // expected one.
-func (p *player) compare(at int, want expectation, got bot.Send, who, what string) bool {
+func (p *player) compare(at int, want expectation, got bot.Send, what string) bool {
 	text := contentOf(got)
-	if want.none && text == "" || want.match == nil && !want.none && want.text == text ||
-		want.match != nil && want.match.MatchString(text) {
-		p.show(got, who)
+	if want.fits(text) {
+		p.show(got)
 		return true
 	}
 	if want.match != nil || want.none {
-		p.show(got, who)
+		p.show(got)
 		p.fail(at, "%s does not fit; expected:\n%s", what, indented(want.shown()))
 		return false
 	}
 	if p.update && !want.place.inline {
 		p.edits = append(p.edits, edit{place: want.place, text: text})
-		p.show(got, who)
+		p.show(got)
 		return true
 	}
-	kind, limit := p.room(got)
-	tag, _ := tally(kind, text, limit)
-	p.lines = append(p.lines, line{who: who, text: text, want: &want.text, tag: tag})
+	p.show(got)
+	p.lines[len(p.lines)-1].want = new(want.shown())
+	if p.update {
+		what += ", which cannot be updated because it stands within { } or [ ],"
+	}
 	p.fail(at, "%s differs: - is expected, + is what came", what)
 	return false
 }
 
 // show writes a message of the bot down.
-func (p *player) show(send bot.Send, who string) {
+func (p *player) show(send bot.Send) {
 	kind, limit := p.room(send)
-	tag, _ := tally(kind, contentOf(send), limit)
+	l := line{who: "bot", text: contentOf(send)}
+	l.tag, _ = tally(kind, l.text, limit)
 	if send.SessionEvent == core.SessionClose {
-		tag += " session ends"
+		l.tag += " session ends"
 	}
-	p.lines = append(p.lines, line{who: who, text: contentOf(send), tag: tag})
+	if !send.Reply && (send.Endpoint != routing.Default || send.To != p.scene.from) {
+		l.who = kind
+		l.tag += " to " + send.To
+	}
+	p.lines = append(p.lines, l)
+}
+
+// fits reports whether a text is as expected. A block that begins with | ends in a line feed that its author hardly means.
+func (e expectation) fits(text string) bool {
+	switch {
+	case e.none:
+		return text == ""
+	case e.match != nil:
+		return e.match.MatchString(text)
+	}
+	return text == e.text || text == strings.TrimSuffix(e.text, "\n")
 }
 
 // shown is how an expectation stands in a report.
@@ -126,7 +133,7 @@ func (e expectation) shown() string {
 	case e.none:
 		return "nothing"
 	case e.match != nil:
-		return "a text that matches " + e.match.String()[len("(?s)"):]
+		return "a text that matches " + patternText(e.match)
 	}
-	return e.text
+	return strings.TrimSuffix(e.text, "\n")
 }

@@ -168,10 +168,10 @@ func (f *fixture) refuses(req *http.Request, body string) (why string, far bool)
 	case f.body != nil && *f.body != body:
 		return fmt.Sprintf("its body is %q, not %q", body, *f.body), false
 	case f.match != nil && !f.match.MatchString(body):
-		return fmt.Sprintf("its body %q does not match %s", body, f.match), false
+		return fmt.Sprintf("its body %q does not match %s", body, patternText(f.match)), false
 	case f.hasJSON && (!json.Valid([]byte(body)) || !reflect.DeepEqual(normal([]byte(body)), f.json)):
 		want, _ := json.Marshal(f.json) // it came from JSON
-		return fmt.Sprintf("its body is %s, not %s", body, want), false
+		return fmt.Sprintf("its body is %q, not %s", body, want), false
 	}
 	return "", false
 }

@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -101,9 +100,13 @@ func (r fixtureReply) answer(req *http.Request) (*http.Response, error) {
 	for name, value := range r.headers {
 		header.Set(name, value)
 	}
+	body := r.body
+	if req.Method == http.MethodHead {
+		body = ""
+	}
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)), StatusCode: r.status, Proto: "HTTP/1.1", ProtoMajor: 1,
-		ProtoMinor: 1, Header: header, Body: io.NopCloser(bytes.NewReader([]byte(r.body))), ContentLength: int64(len(r.body)),
+		ProtoMinor: 1, Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
 		Request: req,
 	}, nil
 }

@@ -87,7 +87,7 @@ func (r *reader) settingFields(s *setting) map[string]field {
 		"optouts":  func(n *yaml.Node) { s.optouts = r.texts(n, "optouts") },
 		"http":     func(n *yaml.Node) { s.http = r.fixtures(n) },
 		"can_manage_optouts": func(n *yaml.Node) {
-			s.noOptouts = new(!r.boolean(n, "can_manage_optouts"))
+			s.mayOptOut = new(r.boolean(n, "can_manage_optouts"))
 		},
 	}
 }
@@ -130,7 +130,7 @@ func (s setting) over(common setting) setting {
 	first(&s.limit, common.limit)
 	first(&s.from, common.from)
 	first(&s.to, common.to)
-	first(&s.noOptouts, common.noOptouts)
+	first(&s.mayOptOut, common.mayOptOut)
 	if s.now.IsZero() {
 		s.now = common.now
 	}

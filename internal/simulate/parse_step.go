@@ -49,8 +49,8 @@ func (r *reader) step(n *yaml.Node) step {
 	r.fields(n, "a step", map[string]field{
 		"dial":  func(v *yaml.Node) { what(stepDial); s.text = r.text(v, "dial") },
 		"user":  func(v *yaml.Node) { what(stepUser); s.text = r.text(v, "user") },
-		"wait":  func(v *yaml.Node) { what(stepWait); s.wait = r.duration(v, "wait") },
-		"event": func(v *yaml.Node) { what(stepEvent); s.event = r.event(v) },
+		"wait":  func(v *yaml.Node) { what(stepWait); s.text, s.wait = v.Value, r.duration(v, "wait") },
+		"event": func(v *yaml.Node) { what(stepEvent); s.event = r.event(v); s.text = s.event.shown() },
 		"bot":   func(v *yaml.Node) { what(stepBot); s.expect = r.expectation(n, v) },
 		"sends": func(v *yaml.Node) { s.hasSends = true; s.sends = r.sends(v) },
 		"on":    func(v *yaml.Node) { beside("on"); s.endpoint = r.text(v, "on") },
@@ -83,6 +83,11 @@ func (r *reader) belongs(n *yaml.Node, s step, besides []string) {
 	case s.kind == stepBot && s.expect.none && (s.ends != nil || s.segments > 0):
 		r.fail(n, "where the bot says nothing there are no ends and no segments")
 	}
+}
+
+// shown is how an event stands in a transcript.
+func (e eventStep) shown() string {
+	return strings.Join(slices.DeleteFunc([]string{e.kind, e.status, e.reason}, func(s string) bool { return s == "" }), " ")
 }
 
 func (r *reader) event(n *yaml.Node) (e eventStep) {
@@ -120,7 +125,7 @@ func (r *reader) expectation(parent, n *yaml.Node) (e expectation) {
 			r.fail(n, "an expected text is a text or {match: PATTERN}")
 		}
 	default:
-		e.text = strings.TrimSuffix(r.text(n, "an expected text"), "\n") // "|" is as good as "|-"
+		e.text = r.text(n, "an expected text")
 		e.place = textPlace{line: n.Line, column: n.Column, parent: parent.Column, inline: parent.Style&yaml.FlowStyle != 0}
 	}
 	return e

@@ -101,5 +101,8 @@ func (p printer) human(e event) string {
 	case "error":
 		return "[failed] " + strings.ReplaceAll(e.Text, "\n", "\n         ")
 	}
+	if strings.Contains(e.Text, "\n") {
+		return e.Text
+	}
 	return "(" + e.Text + ")"
 }

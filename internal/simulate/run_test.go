@@ -2,6 +2,8 @@ package simulate_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"indaba/internal/bot/bundle"
 	"indaba/internal/simulate"
 )
 
@@ -57,7 +60,7 @@ func TestConversationsThatPass(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !report.OK() || report.Conversations != 5 || report.Files != 1 || report.Elapsed <= 0 {
+	if !report.OK() || report.Conversations != 6 || report.Files != 1 || report.Elapsed <= 0 {
 		t.Errorf("report %+v", report)
 	}
 	golden(t, "pass.txt", out.String())
@@ -102,6 +105,34 @@ func TestUpdateKeepsTheRest(t *testing.T) {
 	}
 }
 
+// A run that is given up leaves nothing behind.
+func TestCanceled(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &trigger{word: "FAIL", fire: cancel}
+	_, err := simulate.Test(ctx, simulate.TestOptions{Dir: folder(t, read(t, "testdata/failures.conv.yaml"))}, out)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "indaba-test-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A trigger is a writer that fires when it sees a word.
+type trigger struct {
+	word string
+	fire func()
+}
+
+func (w *trigger) Write(text []byte) (int, error) {
+	if bytes.Contains(text, []byte(w.word)) {
+		w.fire()
+	}
+	return len(text), nil
+}
+
 func TestNoScripts(t *testing.T) {
 	_, err := simulate.Test(t.Context(), simulate.TestOptions{Dir: t.TempDir()}, &bytes.Buffer{})
 	if err == nil || !strings.Contains(err.Error(), "no conversation scripts") {
@@ -121,5 +152,20 @@ func BenchmarkConversations(b *testing.B) {
 	var out bytes.Buffer
 	if report, err := simulate.Test(b.Context(), simulate.TestOptions{Dir: dir}, &out); err != nil || !report.OK() {
 		b.Fatal(err, out.String())
+	}
+}
+
+// An app on the toolkit, as most are.
+func TestToolkit(t *testing.T) {
+	if _, err := bundle.BuiltinSet(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	var out bytes.Buffer
+	report, err := simulate.Test(t.Context(), simulate.TestOptions{Dir: "testdata/toolkit"}, &out)
+	if err != nil || !report.OK() || report.Conversations != 2 {
+		t.Errorf("%+v, %v\n%s", report, err, out.String())
 	}
 }

@@ -30,7 +30,19 @@ import (
 //	    after:
 //	      contact: {name: Thandi, groups: [mothers]}
 //
-// Everything of [setting] may stand at the top, for all conversations, or in one of them.
+// What stands in [setting] may stand at the top, for all conversations, or in one of them: channel, limit, from, to, now,
+// config, contact (the person's own), contacts, groups, kv, optouts, can_manage_optouts and http. Steps are
+//
+//	dial, hangup, push     the person begins or ends a session, or an operator lets the bot begin; dial: CONTENT
+//	user: TEXT             the person writes; on: ENDPOINT sends it to another endpoint than default
+//	wait: 2h               time goes by; 3d and 1d12h are possible, too
+//	event: ack             of the newest message, or {type: nack, reason: …} or {type: delivery, status: failed, to: …}
+//	bot: TEXT              the next reply, or {match: PATTERN}, or null for silence; beside it ends, segments and sends
+//	sends: [...]           all messages since the person spoke that are no replies: endpoint, to, text; each may be left out
+//
+// Replies that no step looks at are not checked, but where one does, none may be left over. Any message that is longer
+// than its channel takes, any line in the bot's log at level ERROR that after.errors does not name, and any HTTP request
+// that no fixture answers, fails the conversation.
 type script struct {
 	path          string // as it is shown
 	text          string
@@ -62,8 +74,8 @@ type setting struct {
 	kv       map[string]json.RawMessage
 	optouts  []string // telephone numbers
 	http     []*fixture
-	// noOptouts takes from the account the right to manage opt-outs (docs/spec/vumi-sandbox.md 9.9).
-	noOptouts *bool
+	// mayOptOut says whether the account may manage opt-outs (docs/spec/vumi-sandbox.md 9.9); nil means that it may.
+	mayOptOut *bool
 }
 
 // A groupFixture is a group of contacts that is there before a conversation. Static groups are also made by naming them
@@ -94,7 +106,7 @@ func (k stepKind) input() bool { return k < stepBot }
 type step struct {
 	kind     stepKind
 	line     int
-	text     string // of dial (may be empty) and user
+	text     string // of dial (may be empty) and user; of wait and event, as it is shown
 	endpoint string // of user: the endpoint of the bot that it goes to
 	wait     time.Duration
 	event    eventStep

@@ -43,7 +43,7 @@ func newStage(ctx context.Context, program *bundle.Bundle) (_ *stage, err error)
 	}()
 	c := config.Default()
 	c.Data, c.Listen = s.dir, "127.0.0.1:0"
-	s.app, err = app.OpenWith(ctx, c, app.Options{Now: s.clock.now, Loader: s.watch})
+	s.app, err = app.OpenWith(ctx, c, app.Options{Now: s.clock.now, HTTP: s.net, Loader: s.watch})
 	if err != nil {
 		return nil, err
 	}

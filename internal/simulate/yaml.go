@@ -20,10 +20,13 @@ import (
 type reader struct {
 	file     string
 	problems []error
+	values   int // read so far
 }
 
-// maxProblems is how many problems of one file are shown.
-const maxProblems = 20
+const (
+	maxProblems = 20      // shown of one file
+	maxValues   = 100_000 // in one file: aliases can make few lines mean very much, or go in circles
+)
 
 func (r *reader) fail(n *yaml.Node, format string, args ...any) {
 	r.problems = append(r.problems, core.Errorf(core.Invalid, "%s:%d: %s", r.file, n.Line, fmt.Sprintf(format, args...)))
@@ -160,9 +163,15 @@ func (r *reader) time(n *yaml.Node, what string) time.Time {
 	return time.Time{}
 }
 
+// dotAll lets the dot of patterns match line ends.
+const dotAll = "(?s)"
+
+// patternText returns a pattern as it stands in the file.
+func patternText(p *regexp.Regexp) string { return strings.TrimPrefix(p.String(), dotAll) }
+
 func (r *reader) pattern(n *yaml.Node, what string) *regexp.Regexp {
 	text := r.text(n, what)
-	p, err := regexp.Compile("(?s)" + text)
+	p, err := regexp.Compile(dotAll + text)
 	if err != nil {
 		r.fail(n, "%s is no regular expression: %v", what, err)
 		return regexp.MustCompile("")
@@ -173,6 +182,12 @@ func (r *reader) pattern(n *yaml.Node, what string) *regexp.Regexp {
 // value reads anything that JSON can say. What looks like a date stays a text.
 func (r *reader) value(n *yaml.Node, what string) any {
 	n = resolved(n)
+	if r.values++; r.values > maxValues {
+		if r.values == maxValues+1 {
+			r.fail(n, "the file says more than %d values", maxValues)
+		}
+		return nil
+	}
 	switch n.Kind {
 	case yaml.MappingNode:
 		object := map[string]any{}

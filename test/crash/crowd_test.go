@@ -16,7 +16,7 @@ import (
 
 // How many people talk.
 const (
-	peoplePerLine = 12
+	peoplePerLine = 20
 	callers       = 8
 )
 
@@ -85,7 +85,7 @@ func (w *world) write(c *crowd, l *line, i int, r *rand.Rand) {
 			wait := between(r, 0, 2*time.Second)
 			again.Go(func() { repeat(wait) })
 		}
-		time.Sleep(between(r, 0, 100*time.Millisecond)) // people think
+		time.Sleep(between(r, 0, 600*time.Millisecond)) // people think
 	}
 }
 
@@ -104,8 +104,10 @@ func (w *world) deliver(l *line, text, from string) bool {
 func (w *world) reportAll(ctx context.Context, l *line, r *rand.Rand) {
 	var under sync.WaitGroup
 	defer under.Wait()
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
 	for seen := 0; ; {
-		taken, err := l.desk.WaitAccepted(ctx, seen+1)
+		taken := l.desk.Accepted()
 		for _, m := range taken[seen:] {
 			if statuses := story(r); len(statuses) > 0 {
 				wait := time.Duration(0)
@@ -116,11 +118,17 @@ func (w *world) reportAll(ctx context.Context, l *line, r *rand.Rand) {
 			}
 		}
 		seen = len(taken)
-		if err != nil {
+		select {
+		case <-ctx.Done():
 			return
+		case <-ticker.C:
 		}
 	}
 }
+
+// lookEvery is how often a provider looks at what it has taken. It is less than a slow answer takes, so that some reports
+// overtake the answer. To wait for each message would copy the whole list each time.
+const lookEvery = 20 * time.Millisecond
 
 // story returns the reports on one message in the order of their arrival.
 func story(r *rand.Rand) (statuses []string) {
@@ -145,9 +153,10 @@ func (w *world) tell(l *line, m fake.Message, statuses []string, wait time.Durat
 	time.Sleep(wait) // reports take their time
 	for _, status := range statuses {
 		l.claim(m.Text, status)
-		if err := l.report(context.Background(), m, status); err != nil {
-			w.t.Errorf("report on %s: %v", m.Text, err)
+		if reply, err := l.report(context.Background(), m, status); err != nil || reply.Status != http.StatusOK {
+			w.t.Errorf("report on %s: %d %.200s %v", m.Text, reply.Status, reply.Body, err)
 		}
+		l.answered(m.Text, status)
 	}
 }
 

@@ -24,7 +24,7 @@ type line struct {
 	witness *witness
 	address func(i int) string // of the person with that number
 	say     func(ctx context.Context, id, from, text string) (fake.Reply, error)
-	report  func(ctx context.Context, m fake.Message, status string) error // sent, delivered or failed
+	report  func(ctx context.Context, m fake.Message, status string) (fake.Reply, error) // sent, delivered or failed
 
 	idempotent bool // the provider drops repeated requests
 	resends    bool // the channel may send a message of unknown fate once more
@@ -33,6 +33,7 @@ type line struct {
 	mu       sync.Mutex
 	said     map[string][]string        // by address, in order: what was acknowledged
 	reported map[string]map[string]bool // by text: the statuses that were reported
+	answers  map[string]string          // by text: when reports were answered
 }
 
 // acknowledged notes that a webhook was answered.
@@ -43,6 +44,16 @@ func (l *line) acknowledged(from, text string) {
 		l.said = map[string][]string{}
 	}
 	l.said[from] = append(l.said[from], text)
+}
+
+// answered notes that the server answered a report.
+func (l *line) answered(text, status string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.answers == nil {
+		l.answers = map[string]string{}
+	}
+	l.answers[text] += time.Now().UTC().Format("05.000 ") + status + "; "
 }
 
 // claim notes, before it is sent, what a report says: the server may act on it although its answer never arrives.

@@ -195,8 +195,8 @@ func (v *verdict) order(l *line) {
 func (v *verdict) status(l *line, s sent, taken int) {
 	reported := l.reported[text(s)]
 	tell := func(what string) {
-		v.fault(what, "%s: %s: taken %d times, is %s (%s), reported %v\n    history %s\n    attempts %s", l.name, text(s), taken,
-			s.Status, s.StatusReason, reported, history(s), v.attempts(l, s))
+		v.fault(what, "%s: %s: taken %d times, is %s (%s), reported %v, answered %s\n    history %s\n    attempts %s", l.name, text(s), taken,
+			s.Status, s.StatusReason, reported, l.answers[text(s)], history(s), v.attempts(l, s))
 	}
 	if taken > 1 {
 		v.twice++

@@ -190,9 +190,8 @@ func (w *world) customLine(connect connecter, name string, settings map[string]s
 	l.say = func(ctx context.Context, id, from, text string) (fake.Reply, error) {
 		return peer.Say(ctx, custom.Inbound{ID: id, From: from, Text: text})
 	}
-	l.report = func(ctx context.Context, m fake.Message, status string) error {
-		_, err := peer.Report(ctx, m, status, "")
-		return err
+	l.report = func(ctx context.Context, m fake.Message, status string) (fake.Reply, error) {
+		return peer.Report(ctx, m, status, "")
 	}
 	return l
 }
@@ -206,13 +205,12 @@ func (w *world) twilioLine(connect connecter, name string, settings map[string]s
 		"auth_token": peer.AuthToken}, settings))
 	peer.Webhook, peer.Hook = w.url(l.channel), w.hook()
 	l.say = peer.Say
-	l.report = func(ctx context.Context, m fake.Message, status string) error {
+	l.report = func(ctx context.Context, m fake.Message, status string) (fake.Reply, error) {
 		word := map[string]string{"failed": "undelivered"}[status]
 		if word == "" {
 			word = status
 		}
-		_, err := peer.Report(ctx, m, word, 0)
-		return err
+		return peer.Report(ctx, m, word, 0)
 	}
 	return l
 }
@@ -227,10 +225,9 @@ func (w *world) africaLine(connect connecter, name string, settings map[string]s
 	peer.Callback, peer.Reports = w.url(l.channel)+"/"+pathSecret, w.url(l.channel)+"/"+pathSecret+"/status"
 	peer.Hook = w.hook()
 	l.say = peer.Say
-	l.report = func(ctx context.Context, m fake.Message, status string) error {
+	l.report = func(ctx context.Context, m fake.Message, status string) (fake.Reply, error) {
 		word := map[string]string{"sent": "Sent", "delivered": "Success", "failed": "Failed"}[status]
-		_, err := peer.Report(ctx, m, word, "")
-		return err
+		return peer.Report(ctx, m, word, "")
 	}
 	return l
 }

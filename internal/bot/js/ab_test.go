@@ -1,6 +1,6 @@
 package js_test
 import ("testing"; "indaba/internal/bot/js"; "time"; "sort"; "syscall"; "runtime/debug")
-func rusage() time.Duration { var u syscall.Rusage; syscall.Getrusage(syscall.RUSAGE_SELF, &u); return time.Duration(u.Utime.Nano()+u.Stime.Nano()) }
+func rusage() time.Duration { var u syscall.Rusage; syscall.Getrusage(syscall.RUSAGE_SELF, &u); println("flt", u.Minflt, u.Utime.Nano()/1e6, u.Stime.Nano()/1e6, u.Nvcsw, u.Nivcsw); return time.Duration(u.Utime.Nano()+u.Stime.Nano()) }
 func TestAB(t *testing.T) {
 	debug.SetGCPercent(-1)
 	sizes := []int{0}

@@ -92,7 +92,7 @@ func TestPlatform(t *testing.T) {
 			expected[title] = text
 		}
 	}
-	passed, differed, steps := 0, 0, 0
+	ran, passed, differed, steps := 0, 0, 0, 0
 	for _, file := range suite.Files {
 		t.Run(file, func(t *testing.T) {
 			b := newBridge(t)
@@ -100,6 +100,7 @@ func TestPlatform(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			ran++
 			steps += b.steps
 			for _, c := range cases {
 				text, differs := expected[c.Title]
@@ -116,10 +117,13 @@ func TestPlatform(t *testing.T) {
 			}
 		})
 	}
+	if ran < len(suite.Files) {
+		return // only some were asked for, or one has failed
+	}
 	if differed != len(expected) || passed != total-len(expected) {
 		t.Errorf("%d tests passed and %d differed, want %d and %d", passed, differed, total-len(expected), len(expected))
 	}
-	if steps < 2000 {
+	if steps < 3000 {
 		t.Errorf("only %d commands came to the platform: the dummies answered the others", steps)
 	}
 	t.Logf("%d passed, %d differed as listed, %d commands were carried out by the platform", passed, differed, steps)

@@ -34,6 +34,12 @@ var states = {
       var reply = await request('http.get', {url: 'https://clinics.example.org/code?code=123'});
       await say(msg, reply.success ? reply.code + ' ' + reply.body : reply.reason, true);
       return 'menu';
+    case '10':
+      while (true) {}
+    case '11':
+      await new Promise(function(resolve) { setTimeout(resolve, 50); });
+      await say(msg, 'Sawubona, ngiyakwamukela \u2026', true);
+      return 'menu';
     case '9':
       await say(msg, 'The clinic is open on ' + new Date().toISOString().slice(0, 10) + '.', true);
       return 'menu';

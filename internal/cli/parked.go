@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"indaba/internal/app"
+	"indaba/internal/message"
+)
+
+type parkedCommands struct {
+	List  parkedList  `cmd:"" help:"List what is parked, oldest first, with the reason."`
+	Retry parkedRetry `cmd:"" help:"Give parked messages to their bots again."`
+	Drop  parkedDrop  `cmd:"" help:"Give up on parked messages. They stay in the message log."`
+}
+
+// parkedView is parked mail as JSON.
+type parkedView struct {
+	Number  int64        `json:"number"`
+	Kind    string       `json:"kind"` // message, event or trigger
+	Address string       `json:"address"`
+	Channel string       `json:"channel"`
+	Reason  string       `json:"reason"`
+	Since   time.Time    `json:"since"`
+	Message *messageView `json:"message,omitempty"`
+}
+
+func viewParked(p message.Parked) parkedView {
+	view := parkedView{Number: p.ID, Kind: "message", Address: p.Address, Channel: p.Channel, Reason: p.Reason, Since: p.Since}
+	switch {
+	case p.Trigger != nil:
+		view.Kind = "trigger"
+	case p.Event != nil:
+		view.Kind = "event"
+	}
+	if p.Message != nil {
+		m := viewMessage(p.Message)
+		view.Message = &m
+	}
+	return view
+}
+
+type parkedList struct {
+	Limit int `short:"n" default:"100" help:"How many."`
+}
+
+func (c *parkedList) Run(i *invocation) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
+		parked, err := a.Messages.Mailbox.Parked(ctx, account, c.Limit)
+		if err != nil {
+			return err
+		}
+		views, rows := make([]parkedView, len(parked)), make([][]string, len(parked))
+		for n, p := range parked {
+			views[n] = viewParked(p)
+			rows[n] = []string{strconv.FormatInt(p.ID, 10), at(p.Since), views[n].Kind, p.Address, shortened(p.Reason, 120)}
+		}
+		return i.table(views, []string{"NUMBER", "SINCE", "KIND", "PERSON", "REASON"}, rows)
+	})
+}
+
+// parkedNumbers is the argument of commands on parked mail.
+type parkedNumbers struct {
+	Number []int64 `arg:"" help:"Numbers, as indaba parked list shows them."`
+}
+
+func (c *parkedNumbers) each(i *invocation, outcome string, do func(context.Context, *app.App, string, int64) error) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
+		for _, number := range c.Number {
+			if err := do(ctx, a, account, number); err != nil {
+				return err
+			}
+		}
+		return i.say(map[string]any{outcome: c.Number}, "%d %s.", len(c.Number), outcome)
+	})
+}
+
+type parkedRetry struct{ parkedNumbers }
+
+func (c *parkedRetry) Run(i *invocation) error {
+	return c.each(i, "retried", func(ctx context.Context, a *app.App, account string, number int64) error {
+		return a.Messages.Mailbox.Retry(ctx, account, number)
+	})
+}
+
+type parkedDrop struct{ parkedNumbers }
+
+func (c *parkedDrop) Run(i *invocation) error {
+	return c.each(i, "dropped", func(ctx context.Context, a *app.App, account string, number int64) error {
+		return a.Messages.Mailbox.Drop(ctx, account, number)
+	})
+}
