@@ -209,6 +209,15 @@ func (s *Service) Refuse(ctx context.Context, id, reason string) error {
 	return err
 }
 
+// Waiting returns how many of an account's mails wait for a bot, parked ones left out, and how many of its messages wait
+// for a provider. One
+// statement looks at both, so that nothing is on its way from one to the other meanwhile.
+func (s *Service) Waiting(ctx context.Context, account string) (mails, parcels int, err error) {
+	err = s.db.Row(ctx, "SELECT (SELECT count(*) FROM mailbox WHERE account = $1 AND parked = ''), "+
+		"(SELECT count(*) FROM outbox WHERE account = $1)", []any{account}, &mails, &parcels)
+	return mails, parcels, err
+}
+
 // orphanLife is how long a status callback waits for the message that it is about.
 const orphanLife = 7 * 24 * time.Hour
 

@@ -121,8 +121,7 @@ const (
 	patience  = 3 * time.Minute // more than the limits of a turn allow
 )
 
-// settle waits until neither the mailbox nor the outbox of an account has anything left to do. One statement looks at
-// both, so that nothing can be on its way from one to the other meanwhile.
+// settle waits until neither the mailbox nor the outbox of an account has anything left to do.
 func (s *stage) settle(ctx context.Context, c *scene) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("the bot has not been done for minutes"))
 	defer cancel()
@@ -136,16 +135,14 @@ func (s *stage) settle(ctx context.Context, c *scene) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		var left int
-		err := s.app.DB.Row(ctx, "SELECT (SELECT count(*) FROM mailbox WHERE account = $1 AND parked = '') + "+
-			"(SELECT count(*) FROM outbox WHERE account = $1)", []any{c.account}, &left)
+		mails, parcels, err := s.app.Messages.Waiting(ctx, c.account)
 		if err != nil {
 			return fmt.Errorf("look whether the bot is done: %w", err)
 		}
 		if err := c.fault(); err != nil {
 			return fmt.Errorf("the server failed a turn: %w", err)
 		}
-		if left == 0 {
+		if mails+parcels == 0 {
 			return nil
 		}
 		timer.Reset(lookEvery)
