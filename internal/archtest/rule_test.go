@@ -74,7 +74,7 @@ var rule = []struct{ pkg, may string }{
 }
 
 // What the tests of every package may import beside what the package itself may.
-const testsMayToo = "db/dbtest channel/all channel/channeltest /test/fake /test/fake/*"
+const testsMayToo = "bot/bundle db/dbtest channel/all channel/channeltest /test/fake /test/fake/*"
 
 // Heavy or dangerous libraries live behind one door each.
 var doors = []struct{ library, only string }{

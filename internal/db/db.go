@@ -15,8 +15,9 @@ import (
 	"strings"
 	"sync"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"indaba/internal/core"
 )
@@ -75,7 +76,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	var err error
 	if isPostgres(url) {
 		d.dialect = Postgres
-		d.pool, err = sql.Open("pgx", url)
+		d.pool, err = openPostgres(url)
 	} else {
 		d.dialect = SQLite
 		o.Writers = 1
@@ -96,6 +97,22 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 
 func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// openPostgres opens a pool whose connections end soon after their process: one that waits for a lock would else keep its
+// own locks in the way of the next process. What does not know the setting does without it.
+func openPostgres(url string) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	return stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "SET client_connection_check_interval = 100")
+		if postgresCode(err) != "" {
+			err = nil
+		}
+		return err
+	})), nil
 }
 
 // openSQLite opens the file with the settings that durability needs: a commit returns when the write-ahead log is synced.

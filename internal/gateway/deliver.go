@@ -60,6 +60,17 @@ func (g *Gateway) pace(c *running, p *message.Parcel) time.Duration {
 func (g *Gateway) attempt(ctx context.Context, c *running, p *message.Parcel) time.Duration {
 	p.Paced = false
 	ctx = context.WithoutCancel(ctx)
+	if p.Doubted && !c.idempotent {
+		// A status callback may have settled it meanwhile: then it has arrived, or never will.
+		m, err := g.messages.Get(ctx, p.Message.Account, p.Message.ID)
+		if err != nil {
+			slog.ErrorContext(ctx, "cannot look at a doubtful delivery", "channel", c.Key, "error", err)
+			return pausedWait
+		}
+		if m.Status > core.Unknown {
+			return g.settle(ctx, c, p, core.Unknown, "", "")
+		}
+	}
 	if c.idempotent {
 		p.Attempts++ // a repeated request does no harm, so the beginning of one need not be on disk
 	} else if err := g.messages.Outbox.Start(ctx, p); err != nil {
@@ -97,6 +108,7 @@ func (g *Gateway) refused(ctx context.Context, c *running, p *message.Parcel, er
 	}
 	switch failure.Class {
 	case channel.UnknownResult:
+		p.Doubted = true
 		if c.idempotent {
 			return g.later(ctx, c, p, failure)
 		}
@@ -106,18 +118,24 @@ func (g *Gateway) refused(ctx context.Context, c *running, p *message.Parcel, er
 	case channel.AccountFault:
 		return g.pause(ctx, c, p, failure)
 	default:
-		return g.settle(ctx, c, p, core.Failed, failure.Error(), "")
+		// Where requests are not repeatable, the refusal of this one tells nothing of an earlier one.
+		return g.settle(ctx, c, p, end(p.Doubted && !c.idempotent), failure.Error(), "")
 	}
+}
+
+// end returns the status of a message that is not tried again: failed, unless an attempt may have arrived.
+func end(doubted bool) core.Status {
+	if doubted {
+		return core.Unknown
+	}
+	return core.Failed
 }
 
 // later keeps a parcel for another attempt, unless it has had its share.
 func (g *Gateway) later(ctx context.Context, c *running, p *message.Parcel, failure *channel.SendError) time.Duration {
 	now := g.options.Now()
 	if p.Attempts >= c.maxAttempts || now.Sub(p.Since) > g.options.GiveUpAfter {
-		status := core.Failed
-		if failure.Class == channel.UnknownResult {
-			status = core.Unknown
-		}
+		status := end(p.Doubted || c.idempotent && p.Inherited)
 		return g.settle(ctx, c, p, status, fmt.Sprintf("given up after %d attempts: %s", p.Attempts, failure), "")
 	}
 	wait := failure.After
@@ -125,7 +143,7 @@ func (g *Gateway) later(ctx context.Context, c *running, p *message.Parcel, fail
 		wait = channel.Backoff(p.Attempts, rand.Float64())
 	}
 	wait = max(wait, time.Millisecond)
-	if err := g.messages.Outbox.Postpone(ctx, p, now.Add(wait)); err != nil {
+	if err := g.messages.Outbox.Postpone(ctx, p, now.Add(wait), p.Doubted && c.idempotent); err != nil {
 		slog.ErrorContext(ctx, "cannot postpone a delivery", "channel", c.Key, "error", err)
 		return pausedWait
 	}
@@ -135,7 +153,7 @@ func (g *Gateway) later(ctx context.Context, c *running, p *message.Parcel, fail
 // pause stops a channel whose account the provider refuses. The parcel stays first in line.
 func (g *Gateway) pause(ctx context.Context, c *running, p *message.Parcel, failure *channel.SendError) time.Duration {
 	slog.ErrorContext(ctx, "channel paused: the provider refuses our account", "channel", c.Key, "reason", failure.Error())
-	if err := g.messages.Outbox.Postpone(ctx, p, g.options.Now()); err != nil {
+	if err := g.messages.Outbox.Postpone(ctx, p, g.options.Now(), p.Doubted && c.idempotent); err != nil {
 		slog.ErrorContext(ctx, "cannot postpone a delivery", "channel", c.Key, "error", err)
 	}
 	if err := g.store.SetTrouble(ctx, c.Account, c.Key, failure.Error()); err != nil {
@@ -147,6 +165,7 @@ func (g *Gateway) pause(ctx context.Context, c *running, p *message.Parcel, fail
 // doubtful settles a parcel that may have arrived: its message becomes unknown, which is on disk before any further
 // attempt that the channel's policy allows.
 func (g *Gateway) doubtful(ctx context.Context, c *running, p *message.Parcel, reason string) time.Duration {
+	p.Doubted = true
 	if c.resendUnknown && p.Attempts < 2 {
 		if _, err := g.messages.SetStatus(ctx, p.Message.ID, core.Unknown, reason, ""); err != nil {
 			slog.ErrorContext(ctx, "cannot note a doubtful delivery", "channel", c.Key, "error", err)
@@ -162,7 +181,7 @@ func (g *Gateway) doubtful(ctx context.Context, c *running, p *message.Parcel, r
 func (g *Gateway) settle(ctx context.Context, c *running, p *message.Parcel, status core.Status, reason, externalID string, back ...channel.Message) time.Duration {
 	ctx = context.WithoutCancel(ctx)
 	for {
-		err := g.db.Tx(ctx, func(ctx context.Context) error {
+		err := g.db.TxOn(ctx, message.Lane(p.Message.Channel, p.Message.To), func(ctx context.Context) error {
 			for _, in := range back {
 				m, err := g.inbound(c, in)
 				if err != nil {
@@ -199,6 +218,9 @@ func (g *Gateway) hand(ctx context.Context, c *running, _ channel.SyncAdapter, p
 		if ctx.Err() != nil {
 			return pausedWait
 		}
+		if p.Inherited {
+			return g.settle(ctx, c, p, core.Unknown, "the server stopped while the reply was being handed over", "")
+		}
 		return g.settle(ctx, c, p, core.Failed, err.Error(), "")
 	}
 	return g.settle(ctx, c, p, core.Sent, "", p.Message.ID)
@@ -206,8 +228,7 @@ func (g *Gateway) hand(ctx context.Context, c *running, _ channel.SyncAdapter, p
 
 // report applies a provider's status callback, as part of the transaction in ctx.
 func (g *Gateway) report(ctx context.Context, c *running, u channel.StatusUpdate) error {
-	changed, err := g.messages.Report(ctx, message.Callback{Channel: c.Key, MessageID: u.MessageID, ExternalID: core.Storable(u.ExternalID),
-		Address: core.Storable(u.Address), Status: u.Status, Reason: core.Storable(u.Reason)})
+	changed, err := g.messages.Report(ctx, callback(c, u))
 	if err != nil || changed == nil {
 		return err
 	}
@@ -215,7 +236,12 @@ func (g *Gateway) report(ctx context.Context, c *running, u channel.StatusUpdate
 	if external == "" {
 		external = u.ExternalID
 	}
-	return g.tell(ctx, changed, u.Status, u.Reason, external, changed.Status)
+	return g.tell(ctx, changed.Message, changed.Now, changed.Why, external, changed.Status)
+}
+
+func callback(c *running, u channel.StatusUpdate) message.Callback {
+	return message.Callback{Channel: c.Key, MessageID: u.MessageID, ExternalID: core.Storable(u.ExternalID),
+		Address: core.Storable(u.Address), Status: u.Status, Reason: core.Storable(u.Reason)}
 }
 
 // tell posts the events that a change of status means (docs/spec/vumi-sandbox.md 5): the provider's word that it took the

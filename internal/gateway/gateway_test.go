@@ -269,6 +269,10 @@ func TestFailuresEndInATrueStatus(t *testing.T) {
 		{"no answer", []fake.Fault{fake.Hang}, nil, wanted{core.Unknown, 1, ""}},
 		{"reset after taking", []fake.Fault{fake.ResetAfter}, nil, wanted{core.Unknown, 1, ""}},
 		{"resent by policy", []fake.Fault{fake.ResetAfter}, map[string]string{"resend_unknown": "once"}, wanted{core.Sent, 2, core.Ack}},
+		{"refused after it may have arrived", []fake.Fault{fake.ResetAfter, fake.Refuse}, map[string]string{"resend_unknown": "once"},
+			wanted{core.Unknown, 1, ""}},
+		{"given up after it may have arrived", []fake.Fault{fake.ResetAfter, "500"},
+			map[string]string{"resend_unknown": "once", "max_attempts": "2"}, wanted{core.Unknown, 1, ""}},
 		{"resent once only", []fake.Fault{fake.ResetAfter, fake.Hang}, map[string]string{"resend_unknown": "once"}, wanted{core.Unknown, 2, ""}},
 	}
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
@@ -332,6 +336,40 @@ func TestIdempotentProviderIsAskedAgain(t *testing.T) {
 		}
 		p.status("ann", core.Sent)
 		if all := peer.Accepted(); len(all) != 1 || all[0].Repeats == 0 {
+			t.Fatalf("%+v", all)
+		}
+	})
+}
+
+func TestGivenUpAfterItMayHaveArrived(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		p := open(t, d, echo)
+		_, peer := p.custom(map[string]string{"max_attempts": "2"})
+		peer.Next(fake.ResetAfter, "500")
+		if _, err := peer.Say(t.Context(), custom.Inbound{ID: "1", From: "ann", Text: "hi"}); err != nil {
+			t.Fatal(err)
+		}
+		p.status("ann", core.Unknown)
+	})
+}
+
+// The provider's word may come before the second attempt: then there is none.
+func TestReportedBeforeItIsSentAgain(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		p := open(t, d, echo)
+		_, peer := p.twilio(map[string]string{"resend_unknown": "once"})
+		peer.Next(fake.Hang)
+		if _, err := peer.Say(t.Context(), "SM1", "+27730000001", "hi"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := peer.Report(t.Context(), taken(t, &peer.Desk, 1)[0], "sent", 0); err != nil {
+			t.Fatal(err)
+		}
+		p.status("+27730000001", core.Sent)
+		if _, err := peer.Say(t.Context(), "SM2", "+27730000001", "again"); err != nil {
+			t.Fatal(err)
+		}
+		if all := taken(t, &peer.Desk, 2); all[1].Text != "you said again" {
 			t.Fatalf("%+v", all)
 		}
 	})

@@ -15,6 +15,7 @@ import (
 
 	"indaba/internal/channel"
 	"indaba/internal/core"
+	"indaba/internal/message"
 )
 
 // ServeHTTP takes the webhooks of all channels: /channels/{key} and what follows it. The answer is written when
@@ -74,7 +75,7 @@ func bodyError(err error, limit int64) error {
 func (g *Gateway) take(w http.ResponseWriter, r *http.Request, c *running, received channel.Received) {
 	var ids []string
 	fresh := false
-	err := g.db.Tx(r.Context(), func(ctx context.Context) error {
+	err := g.db.TxOn(r.Context(), g.lane(r.Context(), c, received), func(ctx context.Context) error {
 		ids, fresh = nil, false
 		for _, in := range received.Messages {
 			m, err := g.inbound(c, in)
@@ -118,6 +119,17 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request, c *running, recei
 	if err := write(w, *answer); err != nil {
 		slog.DebugContext(r.Context(), "provider hung up before the answer", "channel", c.Key, "error", err)
 	}
+}
+
+// lane returns the lane of what a channel received; requests that bring several things are in the lane of the first.
+func (g *Gateway) lane(ctx context.Context, c *running, received channel.Received) string {
+	if len(received.Messages) > 0 {
+		return message.Lane(c.Key, core.Storable(received.Messages[0].From))
+	}
+	if len(received.Statuses) > 0 {
+		return g.messages.LaneOf(ctx, callback(c, received.Statuses[0]))
+	}
+	return c.Key
 }
 
 // converse commits a message of a synchronous channel, waits for the reply and answers with it.

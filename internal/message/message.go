@@ -35,7 +35,7 @@ type Service struct {
 // New returns the service over a database. At most turns mails are dealt with at once. The queues stand still until their
 // Run is called.
 func New(d *db.DB, turns int, now func() time.Time) *Service {
-	return &Service{db: d, now: now, Mailbox: newMailbox(d, turns, now), Outbox: newOutbox(d)}
+	return &Service{db: d, now: now, Mailbox: newMailbox(d, turns, now), Outbox: newOutbox(d, now)}
 }
 
 // details are the fields of a message that nothing searches, kept together as JSON.
@@ -98,10 +98,15 @@ func scanMessage(rows *sql.Rows, more ...any) (*core.Message, error) {
 	return &m, nil
 }
 
+// Lane names one member. Concurrent transactions about one member belong on one writer (db.TxOn): a redelivery beside its
+// message, a status callback beside the answer that it overtook. Several such pairs in the batches of several writers
+// would be a deadlock.
+func Lane(channel, address string) string { return channel + "\x00" + address }
+
 // Accept stores an inbound message and puts it into its member's mailbox, in one commit. It returns false when the
 // channel has delivered a message with the same ExternalID before; the stored one then stands in known.
 func (s *Service) Accept(ctx context.Context, m *core.Message) (fresh bool, known *core.Message, err error) {
-	err = s.db.Tx(ctx, func(ctx context.Context) error {
+	err = s.db.TxOn(ctx, Lane(m.Channel, m.From), func(ctx context.Context) error {
 		fresh, known = false, nil
 		row, err := values(m)
 		if err != nil {

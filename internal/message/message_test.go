@@ -350,7 +350,7 @@ func TestParcelsKeepOrderPerRecipientAndSurviveARestart(t *testing.T) {
 							t.Error(err)
 						}
 						if random.IntN(4) == 0 {
-							if err := s.Outbox.Postpone(ctx, p, time.Now()); err != nil {
+							if err := s.Outbox.Postpone(ctx, p, time.Now(), false); err != nil {
 								t.Error(err)
 							}
 							return time.Millisecond

@@ -19,11 +19,16 @@ type Parcel struct {
 	NotBefore time.Time
 	Since     time.Time
 	Paced     bool // it has had its turn under the channel's rate; kept in memory only
+	// Doubted says that an earlier attempt may have arrived although later ones did not, Inherited that an earlier life
+	// of the server may have begun an attempt without a note.
+	Doubted, Inherited bool
 }
 
 // Outbox is the queue of parcels, one lane per recipient: (channel, address).
 type Outbox struct {
 	db    *db.DB
+	begun time.Time // of Run; parcels older than that are inherited
+	now   func() time.Time
 	lanes *lanes[*Parcel]
 }
 
@@ -33,10 +38,10 @@ const (
 	parcelWorkers = 512
 )
 
-func newOutbox(d *db.DB) *Outbox {
-	o := &Outbox{db: d, lanes: newLanes[*Parcel](parcelLimit, parcelWorkers, scanEvery)}
+func newOutbox(d *db.DB, now func() time.Time) *Outbox {
+	o := &Outbox{db: d, now: now, lanes: newLanes[*Parcel](parcelLimit, parcelWorkers, scanEvery)}
 	o.lanes.id = func(p *Parcel) int64 { return p.ID }
-	o.lanes.lane = func(p *Parcel) string { return p.Message.Channel + "\x00" + p.Message.To }
+	o.lanes.lane = func(p *Parcel) string { return Lane(p.Message.Channel, p.Message.To) }
 	o.lanes.load = o.load
 	return o
 }
@@ -44,6 +49,7 @@ func newOutbox(d *db.DB) *Outbox {
 // Run hands parcels to deliver until ctx ends, then waits for the deliveries under way. deliver settles a parcel with
 // Sent, Failed or Unsure, or returns how long it wants to wait before it is handed the same parcel again.
 func (o *Outbox) Run(ctx context.Context, deliver func(context.Context, *Parcel) time.Duration) error {
+	o.begun = o.now()
 	o.lanes.handle = func(ctx context.Context, p *Parcel) time.Duration {
 		if wait := time.Until(p.NotBefore); wait > 0 {
 			return wait
@@ -75,12 +81,13 @@ func (o *Outbox) Start(ctx context.Context, p *Parcel) error {
 	return err
 }
 
-// Postpone notes that an attempt failed for now: the parcel will be tried again.
-func (o *Outbox) Postpone(ctx context.Context, p *Parcel, until time.Time) error {
+// Postpone notes that an attempt failed for now: the parcel will be tried again. started keeps the mark that an attempt
+// may have arrived, for channels where a further attempt does no harm.
+func (o *Outbox) Postpone(ctx context.Context, p *Parcel, until time.Time, started bool) error {
 	_, err := o.db.Exec(ctx, "UPDATE outbox SET started = $2, not_before = $3, attempts = $4 WHERE id = $1",
-		p.ID, false, until.UnixMicro(), p.Attempts)
+		p.ID, started, until.UnixMicro(), p.Attempts)
 	if err == nil {
-		p.Started, p.NotBefore = false, until
+		p.Started, p.NotBefore = started, until
 	}
 	return err
 }
@@ -89,7 +96,7 @@ func (o *Outbox) Postpone(ctx context.Context, p *Parcel, until time.Time) error
 // then is called in the same commit. A status callback that came in before is applied too.
 func (s *Service) Settle(ctx context.Context, p *Parcel, status core.Status, reason, externalID string,
 	then func(ctx context.Context, status core.Status, reason string) error) error {
-	return s.db.Tx(ctx, func(ctx context.Context) error {
+	return s.db.TxOn(ctx, Lane(p.Message.Channel, p.Message.To), func(ctx context.Context) error {
 		n, err := s.db.Exec(ctx, "DELETE FROM outbox WHERE id = $1", p.ID)
 		if err != nil || n == 0 {
 			return err
@@ -137,7 +144,11 @@ func (o *Outbox) load(ctx context.Context, limit int) ([]*Parcel, error) {
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	if err := eachMessage(ctx, o.db, places, func(i int, m *core.Message) { all[i].Message = m }); err != nil {
+	if err := eachMessage(ctx, o.db, places, func(i int, m *core.Message) {
+		p := all[i]
+		p.Message = m
+		p.Doubted, p.Inherited = p.Started || m.Status != core.Queued, p.Since.Before(o.begun)
+	}); err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(all, func(p *Parcel) bool { return p.Message == nil }), nil

@@ -67,13 +67,21 @@ type Callback struct {
 	Reason     string
 }
 
+// Reported is what a callback changed.
+type Reported struct {
+	*core.Message             // as it was before
+	Now           core.Status // as it is now
+	Why           string
+}
+
 // Report applies a provider's status callback. It finds the message by our id, by the provider's, or, when exactly one
 // message to that address is in state unknown, by the address: that settles it. A callback about a message whose
-// request has not been answered yet is kept and applied with the answer. It returns the message as it was when its
-// status changed, else nil.
-func (s *Service) Report(ctx context.Context, c Callback) (changed *core.Message, err error) {
+// request has not been answered yet is kept and applied with the answer, or with the callback that settles the message.
+// It returns nil when no status changed.
+func (s *Service) Report(ctx context.Context, c Callback) (changed *Reported, err error) {
 	err = s.db.Tx(ctx, func(ctx context.Context) error {
 		changed = nil
+		now, why := c.Status, c.Reason
 		m, err := s.meant(ctx, c)
 		if err != nil {
 			return err
@@ -89,10 +97,17 @@ func (s *Service) Report(ctx context.Context, c Callback) (changed *core.Message
 		external := ""
 		if m.ExternalID == "" {
 			external = c.ExternalID
+			late, lateWhy, err := s.orphans(ctx, m, external)
+			if err != nil {
+				return err
+			}
+			if late != 0 && late.CanFollow(now) {
+				now, why = late, lateWhy
+			}
 		}
-		ok, err := s.SetStatus(ctx, m.ID, c.Status, c.Reason, external)
+		ok, err := s.SetStatus(ctx, m.ID, now, why, external)
 		if ok {
-			changed = m
+			changed = &Reported{m, now, why}
 		}
 		return err
 	})
@@ -100,6 +115,17 @@ func (s *Service) Report(ctx context.Context, c Callback) (changed *core.Message
 		return nil, fmt.Errorf("apply a status callback: %w", err)
 	}
 	return changed, nil
+}
+
+// LaneOf returns the lane of the message that a callback is about; without one the channel's own.
+func (s *Service) LaneOf(ctx context.Context, c Callback) string {
+	if s.db.Dialect() == db.SQLite {
+		return Lane(c.Channel, c.Address) // it has one writer anyway
+	}
+	if m, err := s.meant(ctx, c); err == nil && m != nil {
+		return Lane(m.Channel, m.To)
+	}
+	return Lane(c.Channel, c.Address)
 }
 
 // meant finds the message that a callback is about, or nil.
@@ -119,6 +145,12 @@ func (s *Service) meant(ctx context.Context, c Callback) (*core.Message, error) 
 	}
 	if c.Address == "" {
 		return nil, nil
+	}
+	// A request under way to the same address may be what is meant.
+	var under int
+	if err := s.db.Row(ctx, "SELECT count(*) FROM outbox WHERE channel = $1 AND address = $2 AND started = $3",
+		[]any{c.Channel, c.Address, true}, &under); err != nil || under > 0 {
+		return nil, err
 	}
 	unknown, err := s.some(ctx, "WHERE m.channel = $1 AND m.address = $2 AND m.status = 4 LIMIT 2", c.Channel, c.Address)
 	if err != nil || len(unknown) != 1 || unknown[0].ExternalID != "" {

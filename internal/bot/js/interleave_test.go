@@ -127,6 +127,21 @@ func TestMemoryHeldByOthers(t *testing.T) {
 	}
 }
 
+// A turn may make far more garbage than the limit of memory, cycles too, as long as it keeps little at a time.
+func TestGarbageOfOneTurn(t *testing.T) {
+	pool := newTestPool(t, &Program{Script: onMessage(`
+		for (var i = 0; i < 400; i++) {
+			var parent = {bytes: new Uint8Array(256 << 10)}; // 100 MB in all
+			parent.child = {parent: parent};
+		}
+		api.done();`)}, PoolOptions{Size: 1, Limits: Limits{MemoryBytes: 8 << 20}})
+	for range 3 {
+		if result := pool.Run(t.Context(), Input{Command: hello}, HostFunc(success)); result.Outcome != Done {
+			t.Fatalf("%s: %v", result.Outcome, result.Err)
+		}
+	}
+}
+
 func TestNeighbourOutlivesTooManyCalls(t *testing.T) {
 	pool := newTestPool(t, &Program{Script: onMessage(`
 		if (command.msg.content === 'hello') api.request('x.wait', {}, function () { api.done(); });

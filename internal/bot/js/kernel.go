@@ -11,8 +11,6 @@ import (
 	"modernc.org/quickjs"
 )
 
-var Gct int
-
 // A kernel holds the functions of kernel.js in one virtual machine.
 type kernel struct {
 	define, finishSetup, slice, proceed, end quickjs.Value
@@ -146,9 +144,6 @@ func (v *vm) end(run string) {
 }
 
 func (v *vm) run(s slice, budget time.Duration) (out output) {
-	if s.Kind == startSlice && Gct > 0 {
-		v.engine.SetGCThreshold(uintptr(Gct) << 20)
-	}
 	began := time.Now()
 	defer func() { out.Elapsed = time.Since(began) }()
 	text, f := v.call(budget, began, v.kernel.slice, string(s.Kind), s.Run, float64(s.Now), s.Key, s.Text)
