@@ -29,7 +29,7 @@ NO_NODE = Node.js and npm are not installed: bots can use only the packages in t
 NO_PG   = no PostgreSQL on 127.0.0.1:5432 and INDABA_TEST_POSTGRES is not set: stores are tested on SQLite only
 NO_GCC  = no C compiler: the race detector needs one, its tests are left out
 
-.PHONY: help run dev build toolkit test test-go test-race lint bench soak fuzz e2e gen clean
+.PHONY: help run dev build toolkit test test-go test-race lint bench bench-go soak fuzz e2e gen clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,7 +81,10 @@ lint: $(LINT) ## check format, go vet and all linters
 $(LINT): tools/go.mod tools/go.sum $(wildcard tools/lint/*.go)
 	cd tools && go build -o ../$(LINT) ./lint
 
-bench: $(SET) ## run benchmarks (PKG=./internal/bot/js BENCH=Warm COUNT=5 to choose)
+bench: $(SET) ## measure the whole server beside the floors of this machine (ARGS='-only pipeline -db postgres://…' to choose)
+	go run ./bench $(ARGS)
+
+bench-go: $(SET) ## run the benchmarks of packages (PKG=./internal/bot/js BENCH=Warm COUNT=5 to choose)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 0 $(PKG)
 
 soak: $(SET) ## run the tests named TestSoak for SOAK (10m) each
@@ -95,7 +98,7 @@ fuzz: $(SET) ## fuzz every parser for FUZZTIME (30s) each
 	done
 
 e2e: $(SET) ## run only the whole-server tests
-	go test -timeout $(TIMEOUT) -count 1 -v ./test/e2e/...
+	go test -timeout $(TIMEOUT) -count 1 -v ./test/e2e/... ./test/crash/...
 
 gen: ## run every go:generate line
 	go generate ./...

@@ -10,13 +10,6 @@ import (
 	"time"
 )
 
-// measured are the floors that other tables compare with.
-var measured struct {
-	syncs float64 // of the disk, one by one
-	empty float64 // requests to a handler that does nothing
-	best  float64 // conversations per second, of the scenario under way
-}
-
 // floors measures what the machine gives: syncs of the disk, and requests to the server's health probe.
 func floors(ctx context.Context, o *options) (*table, error) {
 	t := &table{}
@@ -26,7 +19,7 @@ func floors(ctx context.Context, o *options) (*table, error) {
 			return nil, err
 		}
 		if size == 512 {
-			measured.syncs = perSecond(n, took)
+			o.syncs = perSecond(n, took)
 		}
 		t.row(fmt.Sprintf("append %d bytes and sync", size), rateText(perSecond(n, took)), "", "", "")
 	}
@@ -52,7 +45,7 @@ func floors(ctx context.Context, o *options) (*table, error) {
 			return nil, errors.Join(err, l.close())
 		}
 		figure := perSecond(int(requests.Load()), time.Since(begun))
-		measured.empty = max(measured.empty, figure)
+		o.empty = max(o.empty, figure)
 		t.row(fmt.Sprintf("empty HTTP handler, %d at once", n), rateText(figure), "", "", "")
 	}
 	return t, l.close()

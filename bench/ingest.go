@@ -86,7 +86,7 @@ func flood(ctx context.Context, o *options, t *table, n int) error {
 	if err := l.drained(ctx); err != nil {
 		return errors.Join(err, l.close())
 	}
-	t.row(fmt.Sprintf("%d at once", n), rateText(figure), rateText(measured.empty)+" empty handler", ratioText(figure, measured.empty), "≥ 15,000/s")
+	t.row(fmt.Sprintf("%d at once", n), rateText(figure), rateText(o.empty)+" empty handler", ratioText(figure, o.empty), "≥ 15,000/s")
 	t.row("", percentiles(sample), "", "", "")
 	t.row("", fmt.Sprintf("queue empty %v after the last", time.Since(drained).Round(time.Millisecond)), "", "", "")
 	return l.close()

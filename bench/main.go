@@ -30,6 +30,11 @@ type options struct {
 	dir      string
 	program  string
 	out      io.Writer
+
+	// Floors and figures of this run, that later tables compare with.
+	syncs float64 // of the disk per second, one by one
+	empty float64 // requests per second to a handler that does nothing
+	best  float64 // conversations per second of the scenario under way
 }
 
 // scenarios in the order in which they run.

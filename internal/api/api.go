@@ -89,12 +89,12 @@ func (f *Face) answer(w http.ResponseWriter, r *Request, path []string) (err err
 			err = errors.New("a handler panicked")
 		}
 	}()
+	if !f.Limits.address(r.Request) {
+		return core.Errorf(core.Limited, "too many requests from this address: wait a moment")
+	}
 	route, allow := f.find(r, path)
 	if route == nil && allow == nil {
 		return core.Errorf(core.NotFound, "there is nothing under this path")
-	}
-	if !f.Limits.address(r.Request) {
-		return core.Errorf(core.Limited, "too many requests from this address: wait a moment")
 	}
 	if scope := scopeOf(route, allow); scope != "" {
 		if err := f.authenticate(r, scope); err != nil {

@@ -38,9 +38,9 @@ func (l *Lines) begin() {
 	l.w.WriteHeader(http.StatusOK)
 }
 
-// Write adds a line.
+// Write adds a line. A value that is a json.Marshaler writes itself without a line feed: what it writes is not read again.
 func (l *Lines) Write(value any) error {
-	text, err := json.Marshal(value)
+	text, err := encode(value)
 	if err != nil {
 		return fmt.Errorf("encode a line: %w", err)
 	}
@@ -54,6 +54,14 @@ func (l *Lines) Write(value any) error {
 		return fmt.Errorf("write a line: %w", err)
 	}
 	return nil
+}
+
+// encode saves the standard encoder's second look at what a value has written of itself, which takes as long as the first.
+func encode(value any) ([]byte, error) {
+	if m, ok := value.(json.Marshaler); ok {
+		return m.MarshalJSON()
+	}
+	return json.Marshal(value)
 }
 
 // Flush sends what was written.
