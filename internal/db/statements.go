@@ -49,6 +49,7 @@ func (s *statements) get(ctx context.Context, text string) (stmt *sql.Stmt, temp
 	if stmt != nil {
 		return stmt, false, nil
 	}
+	//lint:ignore sqlclosecheck a statement that is kept is closed by close, another one by the caller
 	stmt, err = s.prepare(ctx, engineText(s.dialect, text))
 	if err != nil {
 		return nil, false, err
@@ -66,7 +67,6 @@ func (s *statements) get(ctx context.Context, text string) (stmt *sql.Stmt, temp
 }
 
 func (s *statements) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
-	//lint:ignore sqlclosecheck statements that are kept are closed by close, others right here
 	stmt, temporary, err := s.get(ctx, text)
 	if err != nil {
 		return nil, err
@@ -86,6 +86,7 @@ func (s *statements) query(ctx context.Context, text string, args []any) (*sql.R
 		// database/sql keeps a closed statement alive until its rows are closed.
 		defer func() { _ = stmt.Close() }()
 	}
+	//lint:ignore sqlclosecheck the caller closes the rows
 	return stmt.QueryContext(ctx, args...)
 }
 

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"time"
 
 	"indaba/internal/channel"
 	"indaba/internal/core"
@@ -130,85 +129,6 @@ func (g *Gateway) lane(ctx context.Context, c *running, received channel.Receive
 		return g.messages.LaneOf(ctx, callback(c, received.Statuses[0]))
 	}
 	return c.Key
-}
-
-// converse commits a message of a synchronous channel, waits for the reply and answers with it.
-func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, c *running, adapter channel.SyncAdapter, req *channel.Request, in channel.Message) {
-	m, err := g.inbound(c, in)
-	if err != nil {
-		refuse(w, r, err)
-		return
-	}
-	budget := time.NewTimer(adapter.Budget())
-	defer budget.Stop()
-	waiter := g.waiting.open(m.ID)
-	fresh, known, err := g.messages.Accept(r.Context(), m)
-	if err != nil {
-		g.waiting.close(m.ID, waiter)
-		refuse(w, r, err)
-		return
-	}
-	id := m.ID
-	if !fresh {
-		g.waiting.close(m.ID, waiter)
-		g.again(w, r, c, adapter, req, known)
-		return
-	}
-	var reply *core.Message
-	select {
-	case reply = <-waiter.reply:
-	case <-budget.C:
-		reply = g.waiting.close(id, waiter)
-		if reply == nil {
-			slog.WarnContext(r.Context(), "no reply in time: the session was closed with an apology", "channel", c.Key, "message", id)
-		}
-	case <-r.Context().Done():
-		if g.waiting.close(id, waiter) != nil {
-			waiter.written <- errLate
-		}
-		return
-	}
-	if reply == nil {
-		g.write(w, r, c, adapter.Answer(req, nil))
-		return
-	}
-	waiter.written <- g.write(w, r, c, adapter.Answer(req, outbound(reply, 1)))
-}
-
-// again answers a provider that sends the same message once more: it gets the same reply, or waits for it along with its
-// first request.
-func (g *Gateway) again(w http.ResponseWriter, r *http.Request, c *running, adapter channel.SyncAdapter, req *channel.Request, known *core.Message) {
-	const look = 25 * time.Millisecond
-	waiter := g.waiting.open(known.ID)
-	defer func() {
-		if g.waiting.close(known.ID, waiter) != nil {
-			waiter.written <- errLate
-		}
-	}()
-	for deadline := time.Now().Add(adapter.Budget()); time.Now().Before(deadline); {
-		replies, err := g.messages.Replies(r.Context(), known.ID)
-		if err != nil {
-			refuse(w, r, err)
-			return
-		}
-		if len(replies) > 0 && replies[0].Status != core.Queued {
-			g.write(w, r, c, adapter.Answer(req, outbound(replies[0], 1)))
-			return
-		}
-		select {
-		case reply := <-waiter.reply:
-			if reply == nil {
-				g.write(w, r, c, adapter.Answer(req, nil))
-				return
-			}
-			waiter.written <- g.write(w, r, c, adapter.Answer(req, outbound(reply, 1)))
-			return
-		case <-time.After(look): // the reply may have been handed to the first request a moment ago
-		case <-r.Context().Done():
-			return
-		}
-	}
-	g.write(w, r, c, adapter.Answer(req, nil))
 }
 
 // inbound makes the durable message of what an adapter received.

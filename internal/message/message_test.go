@@ -110,8 +110,10 @@ func TestRedeliveriesAreDropped(t *testing.T) {
 			t.Fatalf("%d of 10 messages were new", fresh)
 		}
 		// Without a provider id there is nothing to tell them apart by, and both are taken.
-		if !accept(t, s, inbound("+27731", "", "a")) || !accept(t, s, inbound("+27731", "", "a")) {
-			t.Fatal("messages without id were dropped")
+		for range 2 {
+			if !accept(t, s, inbound("+27731", "", "a")) {
+				t.Fatal("a message without id was dropped")
+			}
 		}
 	})
 }

@@ -222,14 +222,14 @@ func regexPrefix(pattern string) (prefix string, complete bool) {
 }
 
 // contains compares a token with the ends as text, by code points.
-func (r Range) contains(token string) bool {
-	if !r.Low.Open {
-		if c := strings.Compare(token, r.Low.Value); c < 0 || c == 0 && !r.Low.Inclusive {
+func (n Range) contains(token string) bool {
+	if !n.Low.Open {
+		if c := strings.Compare(token, n.Low.Value); c < 0 || c == 0 && !n.Low.Inclusive {
 			return false
 		}
 	}
-	if !r.High.Open {
-		if c := strings.Compare(token, r.High.Value); c > 0 || c == 0 && !r.High.Inclusive {
+	if !n.High.Open {
+		if c := strings.Compare(token, n.High.Value); c > 0 || c == 0 && !n.High.Inclusive {
 			return false
 		}
 	}

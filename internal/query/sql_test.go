@@ -471,24 +471,7 @@ func TestNarrowConditionsUseIndexes(t *testing.T) {
 		"name:*a", "name:a~1", "name:/.*a/", "NOT name:a", "email_address:a", "name:*a OR name:b",
 	} {
 		condition := Compile(mustParse(t, text), testTarget(false), s.dialect, 2)
-		rows, err := s.QueryContext(context.Background(),
-			"EXPLAIN QUERY PLAN SELECT c.key FROM contact c WHERE c.account = $1 AND "+condition.SQL,
-			append([]any{"a"}, condition.Args...)...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var plan []string
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
-			plan = append(plan, detail)
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
+		plan := explain(t, s, "SELECT c.key FROM contact c WHERE c.account = $1 AND "+condition.SQL, append([]any{"a"}, condition.Args...))
 		whole := slices.ContainsFunc(plan, func(step string) bool {
 			return strings.HasPrefix(step, "SCAN c") ||
 				strings.HasPrefix(step, "SEARCH c ") && strings.HasSuffix(step, "(account=?)")
@@ -520,4 +503,26 @@ func TestCut(t *testing.T) {
 	if got := (&TokenTable{}).Cut("abcd"); got != "abcd" {
 		t.Errorf("without a limit Cut gives %q", got)
 	}
+}
+
+// explain returns the steps in which SQLite runs a query.
+func explain(t *testing.T, s testStore, text string, args []any) (plan []string) {
+	t.Helper()
+	rows, err := s.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }() // Err tells what matters
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, detail)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }
