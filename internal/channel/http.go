@@ -15,11 +15,14 @@ import (
 )
 
 const (
-	defaultTimeout     = 10 * time.Second
-	maxResponseBytes   = 1 << 20
-	maxExcerptBytes    = 200
-	maxRetryAfter      = time.Hour
-	idleConnsPerHost   = 64
+	defaultTimeout   = 10 * time.Second
+	maxResponseBytes = 1 << 20
+	maxExcerptBytes  = 200
+	maxRetryAfter    = time.Hour
+	idleConnsPerHost = 64
+	// A request on a connection that the provider is just closing for want of use may have arrived or not. Providers
+	// close after a minute or so; we close before they do.
+	idleConnTimeout    = 15 * time.Second
 	shortestHiddenText = 4
 )
 
@@ -39,6 +42,7 @@ func NewClient(transport http.RoundTripper) *Client {
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.MaxIdleConnsPerHost = idleConnsPerHost
+		t.IdleConnTimeout = idleConnTimeout
 		transport = t
 	}
 	return &Client{

@@ -55,6 +55,7 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 		t.Errorf("the answer is missing: %+v", answer)
 	}
 	server.Close()
+	c.CloseIdleConnections() // or the request may go out on one that is just being closed
 	_, err = c.Do(t.Context(), post(t, server.URL+"/s3cr3t?key=hidden", ""))
 	if f := failure(t, err); strings.Contains(f.Error(), "s3cr3t") || strings.Contains(f.Error(), "hidden") ||
 		!strings.Contains(f.Message, "127.0.0.1") || f.Class != channel.Retry {

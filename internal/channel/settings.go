@@ -136,37 +136,15 @@ func (s Setting) problem(value string) string {
 
 // suggest names the known setting nearest to an unknown one, when one is near enough to be meant.
 func (t Type) suggest(name string) string {
-	best, distance := "", len(name)/3+2
-	for _, s := range t.Settings {
-		if d := editDistance(name, s.Name); d < distance {
-			best, distance = s.Name, d
-		}
+	known := make([]string, len(t.Settings))
+	for i, s := range t.Settings {
+		known[i] = s.Name
 	}
+	best := core.Nearest(name, known)
 	if best == "" {
 		return ""
 	}
 	return ", did you mean " + strconv.Quote(best) + "?"
-}
-
-// editDistance counts the single-byte changes that turn a into b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substituted := corner
-			if a[i] != b[j] {
-				substituted++
-			}
-			corner = row[j+1]
-			row[j+1] = min(substituted, row[j]+1, corner+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // Duration returns a checked Duration setting, and 0 when it is empty.

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"indaba/internal/core"
 )
 
 // flags returns the settings in the order of their fields, each bound to its field of c.
@@ -30,35 +32,9 @@ func (s *Sources) formatHelp(value *kong.Value) string {
 
 // suggest names the known word nearest to an unknown one, when there is one near enough to be meant.
 func suggest(word string, known []string) string {
-	best, distance := "", len(word)/3+1
-	for _, candidate := range known {
-		if d := editDistance(word, candidate); d < distance {
-			best, distance = candidate, d
-		}
-	}
+	best := core.Nearest(word, known)
 	if best == "" {
 		return ""
 	}
 	return "; did you mean " + best + "?"
-}
-
-// editDistance counts the single-byte changes that turn a into b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

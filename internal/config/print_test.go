@@ -35,6 +35,9 @@ func TestPrintReadsBackToTheSameSettings(t *testing.T) {
 			if len(got.Egress.AllowHosts) == 0 {
 				got.Egress.AllowHosts = nil
 			}
+			if len(got.Bot.HelperMetadata) == 0 {
+				got.Bot.HelperMetadata = nil
+			}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v\nfrom:\n%s", got, want, printed.String())
 			}

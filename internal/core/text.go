@@ -12,3 +12,35 @@ func Storable(s string) string {
 	}
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
 }
+
+// Nearest returns the known word that a mistyped one was probably meant to be, and "" when none is near enough.
+func Nearest(word string, known []string) string {
+	best, distance := "", len(word)/3+1
+	for _, candidate := range known {
+		if d := editDistance(word, candidate); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	return best
+}
+
+// editDistance counts the single-byte changes that turn a into b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substituted := corner
+			if a[i] != b[j] {
+				substituted++
+			}
+			corner = row[j+1]
+			row[j+1] = min(substituted, row[j]+1, corner+1)
+		}
+	}
+	return row[len(b)]
+}

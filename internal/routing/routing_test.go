@@ -53,20 +53,7 @@ func exec(t *testing.T, d *db.DB, text string, args ...any) {
 
 func link(t *testing.T, s *routing.Service, pairs ...string) error {
 	t.Helper()
-	var entries []routing.Entry
-	for _, pair := range pairs {
-		from, to, _ := strings.Cut(pair, " ")
-		source, err := routing.ParseEndpoint(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		target, err := routing.ParseEndpoint(to)
-		if err != nil {
-			t.Fatal(err)
-		}
-		entries = append(entries, routing.Entry{Source: source, Target: target})
-	}
-	return s.Link(t.Context(), account, entries...)
+	return s.Link(t.Context(), account, entries(t, pairs...)...)
 }
 
 func from(address, text string, event core.SessionEvent) *core.Message {
