@@ -105,6 +105,9 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	}
 	response := &Response{Status: answer.StatusCode, Header: answer.Header, Body: body}
 	if refusal := c.Classify(response); refusal != nil {
+		if refusal.Class == Retry && sent.repeated() {
+			refusal.Class = UnknownResult // of the try before this one, which the transport repeated
+		}
 		return response, refusal
 	}
 	if err != nil {
@@ -155,9 +158,12 @@ func (c *Client) failed(req *http.Request, mayHaveArrived bool, err error) *Send
 }
 
 // watch knows whether a request may have reached the provider: only when its headers were written to the end.
-type watch struct{ written atomic.Bool }
+type watch struct{ written atomic.Int32 } // how often
 
-func (w *watch) mayHaveArrived() bool { return w.written.Load() }
+func (w *watch) mayHaveArrived() bool { return w.written.Load() > 0 }
+
+// repeated reports whether the transport made more than one try that may have arrived.
+func (w *watch) repeated() bool { return w.written.Load() > 1 }
 
 func (w *watch) trace(req *http.Request) *httptrace.ClientTrace {
 	// The transport takes another connection for a request when it wrote no byte of it to the first one. Requests that
@@ -167,10 +173,10 @@ func (w *watch) trace(req *http.Request) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) {
 			if !repeatable {
-				w.written.Store(false)
+				w.written.Store(0)
 			}
 		},
-		WroteHeaders: func() { w.written.Store(true) },
+		WroteHeaders: func() { w.written.Add(1) },
 	}
 }
 

@@ -151,3 +151,37 @@ func TestBackoff(t *testing.T) {
 		}
 	}
 }
+
+// The transport repeats a request with an idempotency key by itself. A refusal of the repeat tells nothing of the first.
+func TestRefusalOfARepeatLeavesDoubt(t *testing.T) {
+	var requests atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch requests.Add(1) {
+		case 1:
+			_, _ = io.WriteString(w, "{}") // the connection is kept
+		case 2:
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = conn.Close() // after the request was read
+		default:
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer server.Close()
+	c := newClient(t, nil)
+	send := func() error {
+		req := post(t, server.URL, "hi")
+		req.Header.Set("Idempotency-Key", "k")
+		_, err := c.Do(t.Context(), req)
+		return err
+	}
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	if f := failure(t, send()); f.Class != channel.UnknownResult || requests.Load() != 3 {
+		t.Fatalf("%v after %d requests", f, requests.Load())
+	}
+}

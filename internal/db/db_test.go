@@ -233,3 +233,23 @@ func TestOpenRefusesNonsense(t *testing.T) {
 		}
 	}
 }
+
+// PostgreSQL undoes a transaction in which a statement failed, also when its caller did not mind and the commit went
+// well: that must not look like success.
+func TestFailedStatementCannotBeIgnoredIntoLoss(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		table(t, d)
+		err := d.Tx(t.Context(), func(ctx context.Context) error {
+			if err := put(ctx, d, 1); err != nil {
+				return err
+			}
+			if err := put(ctx, d, 1); !db.IsUnique(err) {
+				t.Errorf("the same key twice: %v", err)
+			}
+			return nil
+		})
+		if rows := count(t, d); (err == nil) != (rows == 1) {
+			t.Fatalf("%d rows, err %v", rows, err)
+		}
+	})
+}

@@ -79,6 +79,7 @@ type writer struct {
 	own        chan *request // from TxOn; the shared queue comes from Tx
 	commit     func(context.Context) error
 	lost       error // what ended the whole transaction under a caller's hands
+	broken     error // the first statement of the request in hand that failed
 }
 
 func newWriter(d *DB, conn *sql.Conn) *writer {
@@ -266,7 +267,7 @@ func (w *writer) alone(r *request) bool {
 
 // call runs a request's function with the transaction in its context. A panic becomes an error.
 func (w *writer) call(r *request) (err error) {
-	r.hooks, w.lost = nil, nil
+	r.hooks, w.lost, w.broken = nil, nil, nil
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
@@ -277,7 +278,10 @@ func (w *writer) call(r *request) (err error) {
 		}
 		r.hooks = s.hooks
 	}()
-	return r.fn(context.WithValue(r.ctx, txKey{w.d}, s))
+	if err := r.fn(context.WithValue(r.ctx, txKey{w.d}, s)); err != nil || w.d.dialect == SQLite {
+		return err
+	}
+	return w.broken // PostgreSQL undoes all of a transaction in which a statement failed, even if nobody minded
 }
 
 func (w *writer) begin(ctx context.Context) error {
@@ -318,6 +322,9 @@ func (w *writer) run1(ctx context.Context, text string) error {
 func (w *writer) note(err error) error {
 	if err != nil && endsTransaction(err) {
 		w.lost = err
+	}
+	if err != nil && w.broken == nil {
+		w.broken = err
 	}
 	return err
 }

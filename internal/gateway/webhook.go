@@ -187,14 +187,21 @@ func (g *Gateway) remote(r *http.Request) netip.Addr {
 	return addr.Addr().Unmap()
 }
 
+// write sends an answer on whose arrival something hangs, and reports whether all of it left.
 func (g *Gateway) write(w http.ResponseWriter, r *http.Request, c *running, a channel.Answer) error {
 	if a.Note != "" {
 		slog.WarnContext(r.Context(), "answer changed by the channel", "channel", c.Key, "note", a.Note)
 	}
-	return write(w, a)
+	if err := write(w, a); err != nil {
+		return err
+	}
+	if err := http.NewResponseController(w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("the provider hung up: %w", err)
+	}
+	return nil
 }
 
-// write sends an answer and reports whether all of it left.
+// write sends an answer, which may stay in a buffer until the request is over.
 func write(w http.ResponseWriter, a channel.Answer) error {
 	if a.ContentType != "" {
 		w.Header().Set("Content-Type", a.ContentType)
@@ -204,9 +211,6 @@ func write(w http.ResponseWriter, a channel.Answer) error {
 		w.WriteHeader(a.Status)
 	}
 	if _, err := w.Write(a.Body); err != nil {
-		return fmt.Errorf("the provider hung up: %w", err)
-	}
-	if err := http.NewResponseController(w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("the provider hung up: %w", err)
 	}
 	return nil

@@ -153,7 +153,12 @@ func (w *world) tell(l *line, m fake.Message, statuses []string, wait time.Durat
 	time.Sleep(wait) // reports take their time
 	for _, status := range statuses {
 		l.claim(m.Text, status)
-		if reply, err := l.report(context.Background(), m, status); err != nil || reply.Status != http.StatusOK {
+		reply, err := l.report(context.Background(), m, status)
+		for err == nil && reply.Status == 0 { // the provider has the message and not yet where to report on it
+			time.Sleep(time.Millisecond)
+			reply, err = l.report(context.Background(), m, status)
+		}
+		if err != nil || reply.Status != http.StatusOK {
 			w.t.Errorf("report on %s: %d %.200s %v", m.Text, reply.Status, reply.Body, err)
 		}
 		l.answered(m.Text, status)

@@ -89,11 +89,12 @@ func (p *Provider) accept(r *http.Request, body []byte) fake.Reply {
 	if err != nil {
 		return failure(400, 21609, "Invalid 'StatusCallback' URL")
 	}
-	m, _ := p.Take(fake.Message{ID: callback.Query().Get("message"), ProviderID: sid("SM"), To: form.Get("To"),
-		From: form.Get("From"), Text: form.Get("Body")})
-	p.mu.Lock()
-	p.callbacks[m.ProviderID] = form.Get("StatusCallback")
+	id := sid("SM")
+	p.mu.Lock() // before the message can be seen: whoever sees it may report on it
+	p.callbacks[id] = form.Get("StatusCallback")
 	p.mu.Unlock()
+	m, _ := p.Take(fake.Message{ID: callback.Query().Get("message"), ProviderID: id, To: form.Get("To"),
+		From: form.Get("From"), Text: form.Get("Body")})
 	return fake.Reply{Status: http.StatusCreated, ContentType: jsonType,
 		Body: fmt.Sprintf(`{"sid":%q,"status":"queued","num_segments":"1","error_code":null}`, m.ProviderID)}
 }
