@@ -254,3 +254,23 @@ func TestBadRoutersAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// A route that another process has just made is found before the news of it arrives: "no route" is final for a message.
+func TestRouteOfAnotherProcess(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		clock := time.Now()
+		s := place(t, d, &clock)
+		if got := where(t, s, from("+1", "hi", "")); got != "no route from channel:c1:default" {
+			t.Fatal(got)
+		}
+		for source, target := range map[string]string{"channel:c1:default": "bot:b1:default", "bot:b1:default": "channel:c1:default"} {
+			exec(t, d, "INSERT INTO route (account, source, target) VALUES ($1, $2, $3)", account, source, target)
+		}
+		if got := where(t, s, from("+1", "hi", "")); got != "b1/default  hi" {
+			t.Fatal(got)
+		}
+		if channel, err := s.Outbound(t.Context(), account, "b1", routing.Default); channel != "c1" || err != nil {
+			t.Fatal(channel, err)
+		}
+	})
+}

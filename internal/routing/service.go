@@ -3,6 +3,7 @@ package routing
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -23,8 +24,9 @@ type Service struct {
 	audit  core.Auditor
 	now    func() time.Time
 
-	mu     sync.Mutex
-	tables map[string]*table // by account; emptied when configuration changes
+	mu      sync.Mutex
+	tables  map[string]*table // by account; emptied when configuration changes
+	changes int               // how often they were emptied
 }
 
 // table is an account's routing, as read from the database.
@@ -40,6 +42,7 @@ func New(d *db.DB, groups Groups, audit core.Auditor, now func() time.Time) *Ser
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		clear(s.tables)
+		s.changes++
 	})
 	return s
 }
@@ -128,6 +131,7 @@ func (s *Service) Table(ctx context.Context, account string) ([]Entry, error) {
 	}, "SELECT source, target FROM route WHERE account = $1 ORDER BY source", account)
 }
 
+// table returns what is known of an account's routing. Changes by other processes may be up to a second away.
 func (s *Service) table(ctx context.Context, account string) (*table, error) {
 	s.mu.Lock()
 	t := s.tables[account]
@@ -135,7 +139,15 @@ func (s *Service) table(ctx context.Context, account string) (*table, error) {
 	if t != nil {
 		return t, nil
 	}
-	t = &table{targets: map[Endpoint]Endpoint{}, routers: map[string]*Router{}}
+	return s.read(ctx, account)
+}
+
+// read reads an account's routing and keeps it, unless it changed meanwhile: what was read may be older than the change.
+func (s *Service) read(ctx context.Context, account string) (*table, error) {
+	s.mu.Lock()
+	changes := s.changes
+	s.mu.Unlock()
+	t := &table{targets: map[Endpoint]Endpoint{}, routers: map[string]*Router{}}
 	entries, err := s.Table(ctx, account)
 	if err != nil {
 		return nil, fmt.Errorf("read the routing table: %w", err)
@@ -152,7 +164,9 @@ func (s *Service) table(ctx context.Context, account string) (*table, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tables[account] = t
+	if s.changes == changes {
+		s.tables[account] = t
+	}
 	return t, nil
 }
 
@@ -173,11 +187,32 @@ type Decision struct {
 }
 
 // Inbound finds the bot for a message from a person. A *NoRoute error means that the table leads nowhere.
-func (s *Service) Inbound(ctx context.Context, m *core.Message, deliveryClass string) (Decision, error) {
-	t, err := s.table(ctx, m.Account)
+func (s *Service) Inbound(ctx context.Context, m *core.Message, deliveryClass string) (d Decision, err error) {
+	err = s.resolve(ctx, m.Account, func(t *table) error {
+		d, err = s.inbound(ctx, t, m, deliveryClass)
+		return err
+	})
+	return d, err
+}
+
+// resolve calls find with the account's table, and once more with a table read anew when the first leads nowhere: the
+// answer is final for a message, and another process may have made the route a moment ago.
+func (s *Service) resolve(ctx context.Context, account string, find func(*table) error) error {
+	t, err := s.table(ctx, account)
 	if err != nil {
-		return Decision{}, err
+		return err
 	}
+	err = find(t)
+	if _, none := errors.AsType[*NoRoute](err); !none {
+		return err
+	}
+	if t, err = s.read(ctx, account); err != nil {
+		return err
+	}
+	return find(t)
+}
+
+func (s *Service) inbound(ctx context.Context, t *table, m *core.Message, deliveryClass string) (Decision, error) {
 	at := Endpoint{Channel, m.Channel, Default}
 	d := Decision{Message: m}
 	for range maxHops {
@@ -207,10 +242,14 @@ func (s *Service) Inbound(ctx context.Context, m *core.Message, deliveryClass st
 
 // Outbound finds the channel by which a message leaves a bot's endpoint.
 func (s *Service) Outbound(ctx context.Context, account, bot, endpoint string) (channel string, err error) {
-	t, err := s.table(ctx, account)
-	if err != nil {
-		return "", err
-	}
+	err = s.resolve(ctx, account, func(t *table) error {
+		channel, err = t.outbound(bot, endpoint)
+		return err
+	})
+	return channel, err
+}
+
+func (t *table) outbound(bot, endpoint string) (channel string, err error) {
 	at := Endpoint{Bot, bot, endpoint}
 	for range maxHops {
 		target, ok := t.targets[at]
