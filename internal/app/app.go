@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"indaba/internal/account"
+	"indaba/internal/api/vumi"
 	"indaba/internal/bot"
+	"indaba/internal/bot/httpbot"
 	"indaba/internal/bot/js"
 	"indaba/internal/bot/sandbox"
 	"indaba/internal/channel/all"
@@ -50,6 +52,7 @@ type App struct {
 	Gateway  *gateway.Gateway
 	Bots     *bot.Store
 	Runtime  *bot.Runtime
+	Pushes   *httpbot.Queue
 
 	egress   *egress.Guard
 	server   *http.Server
@@ -77,15 +80,8 @@ func OpenWith(ctx context.Context, c *config.Config, o Options) (*App, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	key, err := c.LoadSecretKey()
-	if err != nil {
-		return nil, err
-	}
-	sealer, err := secret.New(key)
-	if err != nil {
-		return nil, err
-	}
 	a := &App{Config: c, fatal: make(chan error, 1)}
+	var err error
 	a.DB, err = db.Open(ctx, databaseURL(c), db.Options{Fatal: a.fail})
 	if err != nil {
 		return nil, err
@@ -93,10 +89,27 @@ func OpenWith(ctx context.Context, c *config.Config, o Options) (*App, error) {
 	if _, err := db.Migrate(ctx, a.DB); err != nil {
 		return nil, errors.Join(err, a.DB.Close())
 	}
+	sealer, err := a.sealer(ctx)
+	if err != nil {
+		return nil, errors.Join(err, a.DB.Close())
+	}
 	if err := a.assemble(sealer, o); err != nil {
 		return nil, errors.Join(err, a.DB.Close())
 	}
 	return a, nil
+}
+
+// sealer opens and seals what is secret in the database.
+func (a *App) sealer(ctx context.Context) (*secret.Sealer, error) {
+	sealed, err := gateway.HoldsSecrets(ctx, a.DB)
+	if err != nil {
+		return nil, err
+	}
+	key, err := a.Config.LoadSecretKey(sealed)
+	if err != nil {
+		return nil, err
+	}
+	return secret.New(key)
 }
 
 func databaseURL(c *config.Config) string {
@@ -155,7 +168,11 @@ func (a *App) assemble(sealer *secret.Sealer, o Options) (err error) {
 	if o.Loader != nil {
 		loader = o.Loader(loader)
 	}
-	a.Runtime = bot.NewRuntime(a.DB, a.Bots, a.Messages, a.Routes, a.Gateway, map[string]bot.Loader{bot.Sandbox: loader}, now)
+	a.Pushes = httpbot.NewQueue(httpbot.QueueDeps{DB: a.DB, Bots: a.Bots, Egress: a.egress, Now: now, Log: slog.Default()})
+	applications := httpbot.Loader(httpbot.Deps{DB: a.DB, Messages: a.Messages, Queue: a.Pushes,
+		Tags: vumi.NewTags(a.DB, a.Channels), Now: now})
+	a.Runtime = bot.NewRuntime(a.DB, a.Bots, a.Messages, a.Routes, a.Gateway,
+		map[string]bot.Loader{bot.Sandbox: loader, bot.HTTP: applications}, now)
 	return nil
 }
 
@@ -185,11 +202,13 @@ func (a *App) Start(ctx context.Context) (err error) {
 		return a.Messages.Mailbox.Run(taking, func(_ context.Context, mail message.Mail) error { return a.Runtime.Handle(work, mail) })
 	})
 	a.run("outbox", func() error { return a.Messages.Outbox.Run(taking, a.Gateway.Deliver) })
+	a.run("pushes", func() error { return a.Pushes.Run(taking) })
 	a.run("contact groups", func() error { return a.Contacts.Run(taking) })
 	a.run("configuration watch", func() error { return a.DB.WatchChanges(taking, changesEvery) })
 	a.run("housekeeping", func() error { return a.housekeeping(taking) })
 	a.server = a.newServer()
 	a.server.RegisterOnShutdown(a.Gateway.StopWaiting)
+	a.server.RegisterOnShutdown(a.Pushes.StopStreams)
 	a.run("http", func() error {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			return err

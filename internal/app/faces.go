@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"indaba/internal/api/vumi"
+	"indaba/internal/bot/httpbot"
 )
 
 // faces returns a handler that answers on the paths of the faces and leaves the others to next. It stands before any
@@ -14,7 +15,9 @@ import (
 func (a *App) faces(next http.Handler) http.Handler {
 	vumiFace := vumi.New(vumi.Deps{
 		Accounts: a.Accounts, Contacts: a.Contacts, Optouts: a.Optouts, Metrics: a.Metrics, Bots: a.Bots,
-		Channels: a.Channels, Routes: a.Routes, Now: time.Now, Log: slog.Default(),
+		Channels: a.Channels, Routes: a.Routes, Pushes: a.Pushes, Conversations: &httpbot.Sender{DB: a.DB,
+			Messages: a.Messages, Routes: a.Routes, Channels: a.Gateway, Notify: a.Runtime.Notify, Now: time.Now},
+		Now: time.Now, Log: slog.Default(),
 		Options: vumi.Options{MaxBody: int64(a.Config.MaxBody)},
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

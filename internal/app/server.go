@@ -55,6 +55,7 @@ func (a *App) housekeeping(ctx context.Context) error {
 				return a.Bots.Sweep(ctx, a.Config.Retention.Turns, a.Config.Retention.TurnsPerBot, a.Config.Bot.LogLines)
 			},
 			"messages": a.Messages.Sweep,
+			"pushes":   a.Pushes.Sweep,
 			"keys":     func(ctx context.Context) error { _, err := a.KV.Sweep(ctx, time.Now()); return err },
 			"metrics":  func(ctx context.Context) error { return a.Metrics.Rollup(ctx, time.Now()) },
 		} {

@@ -7,7 +7,7 @@ var words = map[string]string{
 	"FEATURES": "account user contact kv metric optout message routing",
 	"STORE":    "query db secret core",
 	"ADAPTERS": "channel/* channel/sms/* channel/ussd/*",
-	"ANYTHING BELOW APP": "config egress channel channel/all ADAPTERS gateway bot bot/js bot/bundle bot/sandbox " +
+	"ANYTHING BELOW APP": "config egress channel channel/all ADAPTERS gateway bot bot/js bot/bundle bot/sandbox bot/httpbot " +
 		"FEATURES STORE",
 }
 
@@ -48,11 +48,12 @@ var rule = []struct{ pkg, may string }{
 	{"bot/bundle/buildset", "bot/bundle"},
 	{"bot", "bot/js bot/bundle FEATURES STORE"},
 	{"bot/sandbox", "bot bot/js bot/bundle egress FEATURES STORE"},
+	{"bot/httpbot", "bot bot/js bot/bundle egress FEATURES STORE"},
 
 	// A face never imports a face.
 	{"api", "FEATURES STORE"},
 	{"api/apitest", "api FEATURES STORE"},
-	{"api/vumi", "api gateway bot FEATURES STORE"},
+	{"api/vumi", "api gateway bot bot/httpbot FEATURES STORE"}, // HTTP API conversations are spoken on this wire only
 
 	{"app", "ANYTHING BELOW APP api api/vumi"},
 	{"simulate", "app ANYTHING BELOW APP"},

@@ -13,8 +13,11 @@ import (
 	"indaba/internal/core"
 )
 
-// Sandbox is the kind of bots written for the Vumi JavaScript sandbox (docs/spec/vumi-sandbox.md).
-const Sandbox = "sandbox"
+// The kinds of bots.
+const (
+	Sandbox = "sandbox" // written for the Vumi JavaScript sandbox (docs/spec/vumi-sandbox.md)
+	HTTP    = "http"    // HTTP API conversations: an application elsewhere, and no program here (docs/spec/vumi-http.md 9)
+)
 
 // Bot is a program that answers.
 type Bot struct {
@@ -26,6 +29,9 @@ type Bot struct {
 	Config    map[string]string // the operator's values, which win over those that came with the version
 	CreatedAt time.Time
 }
+
+// HasProgram reports whether bots of this kind run a program that must be deployed.
+func (b *Bot) HasProgram() bool { return b.Kind != HTTP }
 
 // Version is one deployed, immutable program of a bot.
 type Version struct {
@@ -131,5 +137,5 @@ type Runner interface {
 	Close()
 }
 
-// Loader makes the runner of a version; one per kind.
+// Loader makes the runner of a version; one per kind. A bot without a program has the zero Version and a nil program.
 type Loader func(b *Bot, v Version, program *bundle.Bundle) (Runner, error)

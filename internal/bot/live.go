@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"maps"
 
+	"indaba/internal/bot/bundle"
 	"indaba/internal/bot/js"
 	"indaba/internal/core"
 	"indaba/internal/message"
@@ -15,8 +16,8 @@ import (
 // releases it after the turn.
 func (r *Runtime) acquire(ctx context.Context, account, key string) (*live, error) {
 	r.mu.Lock()
-	l := r.live[key]
-	if l != nil && !l.stale && l.bot.Account == account {
+	l, changes := r.live[key], r.changes
+	if l != nil && l.seen == changes && l.bot.Account == account {
 		l.turns++
 		r.mu.Unlock()
 		return l, nil
@@ -27,13 +28,13 @@ func (r *Runtime) acquire(ctx context.Context, account, key string) (*live, erro
 	if err != nil {
 		return nil, err
 	}
-	if b.Version == 0 {
+	if b.HasProgram() && b.Version == 0 {
 		return nil, &message.Poison{Reason: "bot " + b.Name + " has no program yet: deploy one"}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if l := r.live[key]; l != nil && l.bot.Version == b.Version && maps.Equal(l.bot.Config, b.Config) {
-		l.stale = false
+		l.seen = max(l.seen, changes)
 		l.turns++
 		return l, nil
 	}
@@ -41,6 +42,7 @@ func (r *Runtime) acquire(ctx context.Context, account, key string) (*live, erro
 	if err != nil {
 		return nil, err
 	}
+	fresh.seen = changes // what changed while it was read is looked at before the next turn
 	if old := r.live[key]; old != nil {
 		r.retire(old)
 	}
@@ -55,13 +57,16 @@ func (r *Runtime) load(ctx context.Context, b *Bot) (*live, error) {
 	if loader == nil {
 		return nil, &message.Poison{Reason: "bot " + b.Name + " is of kind " + b.Kind + ", which this server does not run"}
 	}
-	program, err := r.store.Program(ctx, b.Key, b.Version)
-	if err != nil {
-		return nil, err
-	}
-	version, err := r.store.Version(ctx, b.Key, b.Version)
-	if err != nil {
-		return nil, err
+	var program *bundle.Bundle
+	var version Version
+	var err error
+	if b.HasProgram() {
+		if program, err = r.store.Program(ctx, b.Key, b.Version); err != nil {
+			return nil, err
+		}
+		if version, err = r.store.Version(ctx, b.Key, b.Version); err != nil {
+			return nil, err
+		}
 	}
 	runner, err := loader(b, version, program)
 	if err != nil {

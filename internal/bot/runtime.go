@@ -33,8 +33,9 @@ type Runtime struct {
 	loaders  map[string]Loader
 	now      func() time.Time
 
-	mu   sync.Mutex
-	live map[string]*live // by bot
+	mu      sync.Mutex
+	live    map[string]*live // by bot
+	changes int              // changes of configuration so far
 }
 
 // live is a bot with its program in memory. It is closed when it has been replaced and its last turn is over.
@@ -44,7 +45,7 @@ type live struct {
 	config  map[string]string
 	runner  Runner
 	turns   int
-	stale   bool // look again at the database before the next turn
+	seen    int // Runtime.changes when it was last compared with the database
 	retired bool
 }
 
@@ -56,9 +57,7 @@ func NewRuntime(d *db.DB, store *Store, messages *message.Service, routes *routi
 	d.OnChange(func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		for _, l := range r.live {
-			l.stale = true
-		}
+		r.changes++
 	})
 	return r
 }

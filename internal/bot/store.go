@@ -43,8 +43,8 @@ func (s *Store) Create(ctx context.Context, account, name, kind string) (*Bot, e
 	if name == "" {
 		return nil, core.Errorf(core.Invalid, "a bot needs a name")
 	}
-	if kind != Sandbox {
-		return nil, core.Errorf(core.Invalid, "%q is no kind of bot: use %s", kind, Sandbox)
+	if kind != Sandbox && kind != HTTP {
+		return nil, core.Errorf(core.Invalid, "%q is no kind of bot: use %s or %s", kind, Sandbox, HTTP)
 	}
 	b := &Bot{Key: core.NewKey(), Account: account, Name: name, Kind: kind, Config: map[string]string{}, CreatedAt: s.now()}
 	return b, s.db.Tx(ctx, func(ctx context.Context) error {
@@ -156,6 +156,9 @@ func (s *Store) Deploy(ctx context.Context, account, key string, program *bundle
 		if err != nil {
 			return err
 		}
+		if !b.HasProgram() {
+			return core.Errorf(core.Conflict, "bot %s is of kind %s, which runs no program: set its configuration instead", b.Name, b.Kind)
+		}
 		var last int64
 		if err := s.db.Row(ctx, "SELECT coalesce(max(version), 0) FROM bot_version WHERE bot = $1", []any{key}, &last); err != nil {
 			return err
@@ -233,9 +236,9 @@ func (s *Store) Program(ctx context.Context, key string, number int64) (*bundle.
 
 // effective returns the configuration that a version's program sees: the operator's values over the version's own.
 func effective(b *Bot, program *bundle.Bundle) map[string]string {
-	config := maps.Clone(program.Config)
-	if config == nil {
-		config = map[string]string{}
+	config := map[string]string{}
+	if program != nil {
+		maps.Copy(config, program.Config)
 	}
 	maps.Copy(config, b.Config)
 	return config

@@ -71,22 +71,32 @@ func TestPrintHidesSecretsAndShowsOrigins(t *testing.T) {
 
 func TestSecretKeyComesFromTheSettingOrTheDataDirectory(t *testing.T) {
 	c := &config.Config{Data: t.TempDir()}
-	made, err := c.LoadSecretKey()
+	made, err := c.LoadSecretKey(false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(c.Data, "secret.key")); err != nil {
 		t.Error(err)
 	}
-	if again, err := c.LoadSecretKey(); err != nil || string(again) != string(made) {
+	if again, err := c.LoadSecretKey(false); err != nil || string(again) != string(made) {
 		t.Errorf("got %x, %v; want %x", again, err, made)
 	}
+	if again, err := c.LoadSecretKey(true); err != nil || string(again) != string(made) {
+		t.Errorf("got %x, %v; want %x", again, err, made)
+	}
+	lost := &config.Config{Data: t.TempDir()}
+	if _, err := lost.LoadSecretKey(true); err == nil || !strings.Contains(err.Error(), "missing") {
+		t.Errorf("got %v for a lost key", err)
+	}
+	if files, err := os.ReadDir(lost.Data); err != nil || len(files) > 0 {
+		t.Errorf("a lost key was replaced: %v, %v", files, err)
+	}
 	c.SecretKey = strings.Repeat("0f", 32)
-	if set, err := c.LoadSecretKey(); err != nil || string(set) != strings.Repeat("\x0f", 32) {
+	if set, err := c.LoadSecretKey(false); err != nil || string(set) != strings.Repeat("\x0f", 32) {
 		t.Errorf("got %x, %v", set, err)
 	}
 	c.SecretKey = "hunter2"
-	if _, err := c.LoadSecretKey(); err == nil || strings.Contains(err.Error(), "hunter2") {
+	if _, err := c.LoadSecretKey(false); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -52,6 +52,15 @@ func NewStore(d *db.DB, seal Sealer, audit core.Auditor, types []channel.Type, n
 	return s
 }
 
+// HoldsSecrets reports whether there are channels in a database, and so something that only its key opens.
+func HoldsSecrets(ctx context.Context, d *db.DB) (bool, error) {
+	var n int
+	if err := d.Row(ctx, "SELECT count(*) FROM channel", nil, &n); err != nil {
+		return false, fmt.Errorf("look for sealed settings: %w", err)
+	}
+	return n > 0, nil
+}
+
 // Type returns the channel type of that name.
 func (s *Store) Type(name string) (channel.Type, error) {
 	t, ok := s.types[name]

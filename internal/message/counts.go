@@ -27,7 +27,7 @@ func (s *Service) Progress(ctx context.Context, bot string) (Progress, error) {
 		"COALESCE(SUM(CASE WHEN m.status IN ($3, $4) THEN 1 ELSE 0 END), 0), "+
 		"COALESCE(SUM(CASE WHEN m.status = $5 THEN 1 ELSE 0 END), 0), "+
 		"COALESCE(SUM(CASE WHEN m.status = $5 AND EXISTS (SELECT 1 FROM status_change h WHERE h.message = m.id "+
-		"AND h.status = $2) THEN 1 ELSE 0 END), 0) FROM message m WHERE m.bot = $1 AND m.direction = 2",
+		"AND h.status = $2) THEN 1 ELSE 0 END), 0) FROM message m WHERE m.bot = $1 AND m.bot <> '' AND m.direction = 2",
 		[]any{bot, int(core.Sent), int(core.Delivered), int(core.Read), int(core.Failed)},
 		&p.Sent, &p.Acked, &p.Delivered, &p.Nacked, &p.Undelivered)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Service) count(ctx context.Context, what, bot string, direction core.Di
 	if !since.IsZero() {
 		from = since.UnixMicro()
 	}
-	if err := s.db.Row(ctx, "SELECT COUNT("+what+") FROM message WHERE bot = $1 AND direction = $2 AND created_at >= $3",
+	if err := s.db.Row(ctx, "SELECT COUNT("+what+") FROM message WHERE bot = $1 AND bot <> '' AND direction = $2 AND created_at >= $3",
 		[]any{bot, int(direction), from}, &n); err != nil {
 		return 0, fmt.Errorf("count messages: %w", err)
 	}

@@ -26,6 +26,16 @@ func ParseKey(text string) ([]byte, error) {
 	return nil, fmt.Errorf("is not %d bytes as hex digits or base64: make one with openssl rand -hex %d", KeySize, KeySize)
 }
 
+// LoadKey returns the key in the file at path. A file that others may read is refused. Without the file the error is an
+// [fs.ErrNotExist].
+func LoadKey(path string) ([]byte, error) {
+	key, err := load(path)
+	if err != nil {
+		return nil, fmt.Errorf("secret key: %w", err)
+	}
+	return key, nil
+}
+
 // LoadOrCreateKey returns the key in the file at path. Without the file it makes a random key and writes it there,
 // readable by the owner only; the directory must exist. The key is on disk before it is returned: a key that was used
 // and then lost would lose the secrets with it. A file that others may read is refused.

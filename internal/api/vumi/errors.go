@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"indaba/internal/api"
+	"indaba/internal/bot/httpbot"
 	"indaba/internal/core"
 )
 
@@ -33,6 +34,8 @@ func writeError(w http.ResponseWriter, path []string, err error) {
 			reason = "Owner ID not valid."
 		}
 		writeOptout(w, status, reason, nil)
+	case httpbot.Streaming, httpbot.NoStreaming:
+		writeConversationError(w, status, reason, err)
 	default:
 		writeREST(w, status, reason)
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"indaba/internal/bot"
+	"indaba/internal/bot/httpbot"
 	"indaba/internal/gateway"
 	"indaba/internal/routing"
 )
@@ -134,8 +135,8 @@ func (n *network) ends(o owner, connector string, names ...string) []endpoint {
 }
 
 func (n *network) addConversation(b *bot.Bot, names []string) {
-	kind, status := conversationType(b.Kind), "running"
-	if b.Version == 0 {
+	kind, status := conversationType(b), "running"
+	if b.HasProgram() && b.Version == 0 {
 		status = "stopped" // nothing was deployed yet
 	}
 	n.conversations = append(n.conversations, conversation{
@@ -144,12 +145,13 @@ func (n *network) addConversation(b *bot.Bot, names []string) {
 	})
 }
 
-// conversationType returns what Vumi called bots of a kind.
-func conversationType(kind string) string {
-	if kind == bot.Sandbox {
-		return "jsbox"
+// conversationType returns what Vumi called a bot's kind.
+func conversationType(b *bot.Bot) string {
+	if b.Kind == bot.HTTP {
+		settings, _ := httpbot.ReadSettings(b.Config) // the type is told also for settings that do not parse
+		return settings.Type
 	}
-	return kind
+	return "jsbox"
 }
 
 func (n *network) addRouter(r *routing.Router) {

@@ -1,5 +1,5 @@
-// Package vumi is the HTTP side of Vumi Go (docs/spec/vumi-http.md): contacts, groups, opt-outs, metrics and the account's
-// JSON-RPC, so that the Python client go_http and scripts like it run against Indaba unchanged. It translates and holds no
+// Package vumi is the HTTP side of Vumi Go (docs/spec/vumi-http.md): contacts, groups, opt-outs, metrics, the account's
+// JSON-RPC and HTTP API conversations, so that the Python client go_http and scripts like it run against Indaba unchanged. It translates and holds no
 // rule that another face would need.
 package vumi
 
@@ -11,6 +11,7 @@ import (
 	"indaba/internal/account"
 	"indaba/internal/api"
 	"indaba/internal/bot"
+	"indaba/internal/bot/httpbot"
 	"indaba/internal/contact"
 	"indaba/internal/gateway"
 	"indaba/internal/metric"
@@ -33,8 +34,11 @@ type Deps struct {
 	Bots     *bot.Store
 	Channels *gateway.Store
 	Routes   *routing.Service
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Conversations and Pushes are behind HTTP API conversations (docs/spec/vumi-http.md 9).
+	Conversations *httpbot.Sender
+	Pushes        *httpbot.Queue
+	Now           func() time.Time
+	Log           *slog.Logger
 	Options
 }
 
@@ -46,6 +50,9 @@ type Options struct {
 	MaxStreams      int   // downloads that one account may have open at once; 16
 	TokenRequests   int   // per second for each token; 10000
 	AddressRequests int   // per second for each address; 20000
+	// ConversationRequests is how many requests for its HTTP API conversations one account may have open at once, streams
+	// included; 10. Negative: any number.
+	ConversationRequests int
 	// TrustProxy takes the caller's address from X-Forwarded-For, for servers behind a proxy that sets it.
 	TrustProxy bool
 }
@@ -57,6 +64,7 @@ func (o Options) filled() Options {
 	fill(&o.MaxStreams, 16)
 	fill(&o.TokenRequests, 10_000)
 	fill(&o.AddressRequests, 20_000)
+	fill(&o.ConversationRequests, 10)
 	return o
 }
 
@@ -70,17 +78,19 @@ func fill[T comparable](value *T, usual T) {
 // face holds what handlers need.
 type face struct {
 	Deps
-	streams   *api.Gate
-	endpoints *endpointReader
+	streams       *api.Gate
+	conversations *api.Gate
+	endpoints     *endpointReader
 }
 
 // New returns the handler of everything below [Prefix], and of [HealthPath]. It must get requests with their paths as
 // they came: http.ServeMux would clean them and redirect, which turns a client's POST into a GET.
 func New(d Deps) http.Handler {
 	d.Options = d.filled()
-	f := &face{Deps: d, streams: api.NewGate(d.MaxStreams), endpoints: newEndpointReader(d.Bots)}
+	f := &face{Deps: d, streams: api.NewGate(d.MaxStreams), conversations: api.NewGate(d.ConversationRequests),
+		endpoints: newEndpointReader(d.Bots)}
 	served := &api.Face{
-		Name: "vumi", Prefix: Prefix, Routes: f.routes(), Accounts: d.Accounts, MaxBody: d.MaxBody,
+		Name: "vumi", Prefix: Prefix, Routes: append(f.routes(), f.conversationRoutes()...), Accounts: d.Accounts, MaxBody: d.MaxBody,
 		Limits:     api.NewLimits(d.TokenRequests, d.AddressRequests, d.TrustProxy),
 		WriteError: writeError, Log: d.Log,
 	}

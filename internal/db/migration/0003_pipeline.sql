@@ -77,7 +77,7 @@ CREATE INDEX message_sent ON message (channel, external_id) WHERE direction = 2 
 CREATE INDEX message_session ON message (channel, session_id, created_at) WHERE session_id <> '';
 CREATE INDEX message_replies ON message (in_reply_to) WHERE in_reply_to <> '';
 CREATE INDEX message_unknown ON message (channel, address) WHERE status = 4;
-CREATE INDEX message_bot ON message (bot, direction, created_at);
+CREATE INDEX message_bot ON message (bot, direction, created_at) WHERE bot <> '';
 
 CREATE TABLE status_change (
   id         {serial},

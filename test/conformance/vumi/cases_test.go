@@ -17,11 +17,14 @@ import (
 type caseFile struct {
 	Endpoint string     `json:"endpoint"` // METHOD /path below the API's URL
 	Section  string     `json:"section"`  // of docs/spec/vumi-http.md
+	Needs    string     `json:"needs"`    // a value that not every server under test gives
 	Cases    []testCase `json:"cases"`
 }
 
 // testCase is one story. ${name} stands for a saved value; ${unique}, ${msisdn}, ${digits} (the number
-// without its plus) and ${account} are there from the start.
+// without its plus) and ${account} are there from the start, and what the server gives
+// for conversations: ${conversation} and ${stream}, one of each type, ${secret}, their token, and ${jsbox}, a bot of another
+// kind.
 type testCase struct {
 	Name    string   `json:"name"`
 	Section string   `json:"section"` // when it is another than the file's
@@ -36,6 +39,7 @@ type step struct {
 	Raw           *string           `json:"raw"`   // body that is no JSON
 	Token         string            `json:"token"` // main (when empty), other, narrow, bad, none
 	Authorization string            `json:"authorization"`
+	Basic         string            `json:"basic"` // user:password, in place of a token
 	Status        int               `json:"status"`
 	Body          json.RawMessage   `json:"body"`  // pattern
 	Text          *string           `json:"text"`  // body that is no JSON
@@ -69,9 +73,13 @@ func readCases(t *testing.T) map[string]caseFile {
 
 func TestCases(t *testing.T) {
 	s := target(t)
-	given := map[string]string{"account": s.accountKey(t)}
+	given := maps.Clone(s.given)
+	given["account"] = s.accountKey(t)
 	for name, file := range readCases(t) {
 		t.Run(name, func(t *testing.T) {
+			if _, ok := given[file.Needs]; !ok && file.Needs != "" {
+				t.Skipf("no %s is given", file.Needs)
+			}
 			for _, c := range file.Cases {
 				t.Run(c.Name, func(t *testing.T) { s.play(t, file, c, given) })
 			}
@@ -157,7 +165,10 @@ func (s *server) send(t *testing.T, step step, vars map[string]string) (int, htt
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	user, password, _ := strings.Cut(expand(step.Basic, vars), ":")
 	switch {
+	case step.Basic != "":
+		r.SetBasicAuth(user, password)
 	case step.Authorization != "":
 		r.Header.Set("Authorization", strings.ReplaceAll(step.Authorization, "${token}", s.tokens[step.Token]))
 	case step.Token != "none":

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// clientMethods are all methods of the client that this part of the API serves, as its documentation lists them. The
-// methods of HttpApiSender belong to HTTP API conversations (docs/spec/vumi-http.md 9).
+// clientMethods are all methods of the client that send anything, as its documentation lists them.
 var clientMethods = []string{
 	"AccountApiClient.campaigns", "AccountApiClient.channels", "AccountApiClient.conversations",
 	"AccountApiClient.routers", "AccountApiClient.routing_entries", "AccountApiClient.routing_table",
@@ -19,6 +18,7 @@ var clientMethods = []string{
 	"ContactsApiClient.delete_contact", "ContactsApiClient.delete_group", "ContactsApiClient.get_contact",
 	"ContactsApiClient.get_group", "ContactsApiClient.group_contacts", "ContactsApiClient.update_contact",
 	"ContactsApiClient.update_group",
+	"HttpApiSender.fire_metric", "HttpApiSender.send_text", "HttpApiSender.send_voice",
 	"MetricsApiClient.fire", "MetricsApiClient.get_metric",
 	"OptOutsApiClient.count", "OptOutsApiClient.delete_optout", "OptOutsApiClient.get_optout",
 	"OptOutsApiClient.set_optout",

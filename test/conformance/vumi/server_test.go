@@ -30,13 +30,15 @@ import (
 type server struct {
 	url    string            // of the API, without a slash at its end
 	tokens map[string]string // by the words that cases use: main, other, narrow
+	given  map[string]string // values for cases
+	pushed chan push         // to the application of a conversation
 	http   *http.Client
 }
 
 // target returns the server to check.
 func target(t *testing.T) *server {
 	t.Helper()
-	s := &server{tokens: map[string]string{"bad": "ind_0000", "empty": ""}, http: &http.Client{
+	s := &server{tokens: map[string]string{"bad": "ind_0000", "empty": ""}, given: map[string]string{}, http: &http.Client{
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -63,6 +65,7 @@ func (s *server) start(t *testing.T) {
 	t.Helper()
 	c := config.Default()
 	c.Data, c.Listen = t.TempDir(), "127.0.0.1:0"
+	c.Egress.AllowHosts = []string{"127.0.0.1"} // where applications of conversations are
 	a, err := app.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +86,7 @@ func (s *server) start(t *testing.T) {
 	s.tokens["narrow"] = newToken(t, a, first, account.ScopeMessages)
 	s.tokens["other"] = newToken(t, a, second, account.ScopeAdmin)
 	furnish(t, a, first)
+	s.converse(t, a, first)
 }
 
 func newAccount(t *testing.T, a *app.App) string {

@@ -1,0 +1,186 @@
+package vumi_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"indaba/internal/account"
+	"indaba/internal/api/vumi"
+	"indaba/internal/bot"
+	"indaba/internal/bot/httpbot"
+	"indaba/internal/core"
+	"indaba/internal/db"
+	"indaba/internal/db/dbtest"
+	"indaba/internal/message"
+	"indaba/internal/metric"
+	"indaba/internal/optout"
+	"indaba/internal/routing"
+)
+
+// talks is a served face with one streaming conversation that is routed nowhere.
+type talks struct {
+	t      *testing.T
+	url    string // of the conversation
+	user   string
+	db     *db.DB
+	bot    *bot.Bot
+	queue  *httpbot.Queue
+	events chan core.Event // about messages that could not be sent
+}
+
+func serveTalks(t *testing.T, d *db.DB, o vumi.Options) *talks {
+	t.Helper()
+	s := &talks{t: t, db: d, events: make(chan core.Event, 100)}
+	accounts := account.New(d, time.Now)
+	bots, err := bot.NewStore(d, accounts, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := accounts.Create(t.Context(), "a", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.user = owner.Key
+	if s.bot, err = bots.Create(t.Context(), owner.Key, "talk", bot.HTTP); err != nil {
+		t.Fatal(err)
+	}
+	config := `{"api_tokens": ["secret"]}`
+	if err := bots.SetConfig(t.Context(), owner.Key, s.bot.Key, map[string]*string{httpbot.Streaming: &config}); err != nil {
+		t.Fatal(err)
+	}
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	s.queue = httpbot.NewQueue(httpbot.QueueDeps{DB: d, Bots: bots, Now: time.Now, Log: quiet})
+	routes := routing.New(d, nil, accounts, time.Now)
+	server := httptest.NewServer(vumi.New(vumi.Deps{
+		Accounts: accounts, Optouts: optout.New(d, time.Now), Metrics: metric.New(d, time.Now, metric.Options{}), Bots: bots,
+		Pushes: s.queue, Now: time.Now, Log: quiet, Options: o,
+		Conversations: &httpbot.Sender{DB: d, Messages: message.New(d, 1, time.Now), Routes: routes, Now: time.Now,
+			Notify: func(_ context.Context, _ *core.Message, e core.Event) error { s.events <- e; return nil }},
+	}))
+	t.Cleanup(server.Close)
+	s.url = server.URL + "/api/v1/go/http_api/" + s.bot.Key + "/"
+	return s
+}
+
+// do sends a request and returns the answer, whose body the caller closes.
+func (s *talks) do(ctx context.Context, method, resource, body string) *http.Response {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(ctx, method, s.url+resource, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.SetBasicAuth(s.user, "secret")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer
+}
+
+// ask sends a request and reads the answer.
+func (s *talks) ask(method, resource, body string) (int, string) {
+	s.t.Helper()
+	answer := s.do(s.t.Context(), method, resource, body)
+	defer func() { _ = answer.Body.Close() }() // it was read to its end
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// hold queues something for streams.
+func (s *talks) hold(id, body string) {
+	s.t.Helper()
+	err := s.queue.Post(s.t.Context(), httpbot.Push{Account: s.user, Bot: s.bot.Key, Kind: httpbot.Messages, Subject: id,
+		Address: "+1", Body: body, State: httpbot.Held})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestSendWithoutRoute(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := serveTalks(t, d, vumi.Options{})
+		status, body := s.ask("PUT", "messages.json", `{"to_addr": "+1", "content": "x"}`)
+		if status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		e := <-s.events
+		if e.Type != core.Nack || !strings.Contains(e.Reason, "no route") || !strings.Contains(body, `"`+e.MessageID+`"`) {
+			t.Errorf("event %+v, answer %s", e, body)
+		}
+	})
+}
+
+func TestConversationLimits(t *testing.T) {
+	s := serveTalks(t, dbtest.SQLite(t), vumi.Options{MaxBody: 100, ConversationRequests: 1})
+	long := `{"to_addr": "+1", "content": "` + strings.Repeat("x", 100) + `"}`
+	if status, body := s.ask("PUT", "messages.json", long); status != 413 || !strings.Contains(body, `"success":false`) {
+		t.Errorf("a large body: %d %s", status, body)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	stream := s.do(ctx, "GET", "messages.json", "")
+	defer func() { _ = stream.Body.Close() }() // cut off
+	if status, body := s.ask("PUT", "metrics.json", "[]"); status != 403 || !strings.Contains(body, "Too many concurrent connections") {
+		t.Errorf("a second request: %d %s", status, body)
+	}
+	if status, _ := s.ask("GET", "nothing", ""); status != 403 {
+		t.Errorf("a request for nothing: %d", status)
+	}
+
+	free := serveTalks(t, dbtest.SQLite(t), vumi.Options{ConversationRequests: -1})
+	for range 30 {
+		open := free.do(ctx, "GET", "events.json", "")
+		defer func() { _ = open.Body.Close() }() // cut off
+		if open.StatusCode != 200 {
+			t.Fatalf("no limit: %s", open.Status)
+		}
+	}
+}
+
+// When the server stops, streams come to an orderly end, and no other one opens.
+func TestStreamsEndWithTheServer(t *testing.T) {
+	s := serveTalks(t, dbtest.SQLite(t), vumi.Options{})
+	s.hold("m1", `{"a": "<\u2028>"}`)
+	stream := s.do(t.Context(), "GET", "messages.json", "")
+	defer func() { _ = stream.Body.Close() }() // it was read to its end
+	reader := bufio.NewReader(stream.Body)
+	if line, err := reader.ReadString('\n'); err != nil || line != `{"a": "<\u2028>"}`+"\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	s.queue.StopStreams()
+	s.queue.StopStreams()
+	if rest, err := io.ReadAll(reader); err != nil || len(rest) != 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+	if status, body := s.ask("GET", "messages.json", ""); status != 503 {
+		t.Errorf("another stream: %d %s", status, body)
+	}
+}
+
+func TestConversationFaults(t *testing.T) {
+	for table, request := range map[string][3]string{
+		"optout":        {"PUT", "messages.json", `{"to_addr": "+1"}`},
+		"message":       {"PUT", "messages.json", `{"in_reply_to": "x"}`},
+		"metric_series": {"PUT", "metrics.json", `[["a", 1, "sum"]]`},
+		"bot":           {"GET", "messages.json", ""},
+	} {
+		s := serveTalks(t, dbtest.SQLite(t), vumi.Options{})
+		if _, err := s.db.Exec(t.Context(), "DROP TABLE "+table); err != nil {
+			t.Fatal(err)
+		}
+		status, body := s.ask(request[0], request[1], request[2])
+		if status != 500 || strings.TrimSpace(body) != `{"success":false,"reason":"Internal server error."}` {
+			t.Errorf("without the table %s: %d %s", table, status, body)
+		}
+	}
+}

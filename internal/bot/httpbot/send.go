@@ -1,0 +1,129 @@
+package httpbot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"indaba/internal/bot"
+	"indaba/internal/core"
+	"indaba/internal/db"
+	"indaba/internal/message"
+	routes "indaba/internal/routing"
+)
+
+// Sender sends what applications ask for.
+type Sender struct {
+	DB       *db.DB
+	Messages *message.Service
+	Routes   *routes.Service
+	Channels bot.Channels
+	// Notify posts an event about a message to the bot that sent it; see [bot.Runtime.Notify].
+	Notify func(ctx context.Context, m *core.Message, e core.Event) error
+	Now    func() time.Time
+}
+
+// Outgoing is one message that an application wants sent.
+type Outgoing struct {
+	ReplyTo      *core.Message // what it answers, from [Sender.Original]; nil for a message of its own
+	To           string        // only without ReplyTo
+	Content      *string
+	SessionEvent core.SessionEvent          // of a reply, only close counts
+	Metadata     map[string]json.RawMessage // helper_metadata beside what the platform puts there
+}
+
+// Original returns the inbound message of that id that the bot got. Any other id is [core.NotFound].
+func (s *Sender) Original(ctx context.Context, b *bot.Bot, id string) (*core.Message, error) {
+	missing := core.Errorf(core.NotFound, "the conversation has no inbound message %s", id)
+	if core.Storable(id) != id {
+		return nil, missing
+	}
+	m, err := s.Messages.Get(ctx, b.Account, id)
+	if err != nil {
+		return nil, err
+	}
+	if m.Direction != core.Inbound || m.Bot != b.Key {
+		return nil, missing
+	}
+	return m, nil
+}
+
+// Send puts a message on its way and returns it as JSON (docs/spec/vumi-http.md 9.2 to 9.4, 10). Messages of one account
+// are sent one at a time, in the order of the calls. A message without a route is kept as failed, and the application is
+// told by a nack.
+func (s *Sender) Send(ctx context.Context, b *bot.Bot, settings Settings, o Outgoing) (json.RawMessage, error) {
+	helper := object{}
+	for name, value := range o.Metadata {
+		helper[name] = value
+	}
+	own, err := json.Marshal(about(b, settings))
+	if err != nil {
+		return nil, err
+	}
+	helper["go"] = own
+	metadata, err := json.Marshal(helper)
+	if err != nil {
+		return nil, core.Errorf(core.Invalid, "helper_metadata cannot be written: %v", err)
+	}
+	now := s.Now()
+	m := &core.Message{ID: core.NewMessageID(now), Account: b.Account, Direction: core.Outbound, To: o.To, Content: o.Content,
+		SessionEvent: o.SessionEvent, HelperMetadata: metadata, Bot: b.Key, Endpoint: routes.Default, CreatedAt: now}
+	if o.ReplyTo != nil {
+		answer(m, o.ReplyTo)
+	}
+	shown := *m // an own message is shown as it was before it was routed
+	err = s.DB.TxOn(ctx, b.Account, func(ctx context.Context) error {
+		if o.ReplyTo != nil {
+			return s.Messages.Send(ctx, m)
+		}
+		return s.route(ctx, m)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("send a message of bot %s: %w", b.Key, err)
+	}
+	return encodeMessage(&shown, helper)
+}
+
+// answer makes a message the answer to an inbound one: it goes back the way that came.
+func answer(m, to *core.Message) {
+	m.Channel, m.From, m.To = to.Channel, to.To, to.From
+	m.InReplyTo, m.RepliesTo, m.SessionID = to.ID, to.ExternalID, to.SessionID
+	m.Group, m.Provider = to.Group, to.Provider
+	m.TransportType, m.TransportMetadata = to.TransportType, to.TransportMetadata
+	if to.Endpoint != "" {
+		m.Endpoint = to.Endpoint
+	}
+	if m.SessionEvent != core.SessionClose {
+		m.SessionEvent = core.SessionNone // the session goes on
+	}
+}
+
+// route sends a message by the channel that the default endpoint leads to.
+func (s *Sender) route(ctx context.Context, m *core.Message) error {
+	channel, err := s.Routes.Outbound(ctx, m.Account, m.Bot, m.Endpoint)
+	if none, unroutable := errors.AsType[*routes.NoRoute](err); unroutable {
+		return s.fail(ctx, m, none.Error())
+	}
+	if err != nil {
+		return err
+	}
+	address, transport, _, err := s.Channels.Channel(ctx, channel)
+	if err != nil && core.KindOf(err) == core.NotFound {
+		return s.fail(ctx, m, core.SafeMessage(err))
+	}
+	if err != nil {
+		return err
+	}
+	m.Channel, m.From, m.TransportType = channel, address, transport
+	return s.Messages.Send(ctx, m)
+}
+
+// fail keeps a message that cannot leave, and tells the application.
+func (s *Sender) fail(ctx context.Context, m *core.Message, reason string) error {
+	if err := s.Messages.SendFailed(ctx, m, reason); err != nil {
+		return err
+	}
+	return s.Notify(ctx, m, core.Event{ID: core.NewKey(), Type: core.Nack, MessageID: m.ID, Reason: reason, At: s.Now()})
+}
