@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"maps"
+	"strings"
 
 	"indaba/internal/bot/bundle"
 	"indaba/internal/bot/js"
@@ -94,6 +95,9 @@ func (r *Runtime) retire(l *live) {
 
 // Trigger asks a bot to begin a conversation with an address, on the channel that its default endpoint leads to.
 func (r *Runtime) Trigger(ctx context.Context, account, key, address string) error {
+	if address = strings.TrimSpace(address); address == "" {
+		return core.Errorf(core.Invalid, "the address of the person to begin with is empty")
+	}
 	channel, err := r.routes.Outbound(ctx, account, key, routing.Default)
 	if err != nil {
 		return core.Errorf(core.Conflict, "the bot cannot reach anybody: %v", err)

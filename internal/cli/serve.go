@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"indaba/internal/app"
 	"indaba/internal/config"
@@ -52,18 +53,30 @@ func serve(c *config.Config, stderr io.Writer, started func(context.Context, *ap
 	}
 	stopped := make(chan struct{})
 	defer close(stopped)
-	go func() {
-		select {
-		case <-stopped:
-		case <-signals:
-			die(stderr, errors.New("interrupted again: ended at once; what was under way is done again at the next start"))
-		case err := <-a.Fatal():
-			die(stderr, err)
-		}
-	}()
+	go watchStop(a, signals, stopped, stderr)
 	grace, cancel := context.WithTimeout(ctx, c.ShutdownGrace)
 	defer cancel()
 	return errors.Join(err, a.Stop(grace))
+}
+
+// echo is how long further signals are taken for the first one: some who stop a process signal it and its group.
+const echo = time.Second
+
+// watchStop ends the process at once when a stop that is under way is interrupted or fails.
+func watchStop(a *app.App, signals <-chan os.Signal, stopped <-chan struct{}, stderr io.Writer) {
+	begun := time.Now()
+	for {
+		select {
+		case <-stopped:
+			return
+		case <-signals:
+			if time.Since(begun) > echo {
+				die(stderr, errors.New("interrupted again: ended at once; what was under way is done again at the next start"))
+			}
+		case err := <-a.Fatal():
+			die(stderr, err)
+		}
+	}
 }
 
 // die ends the process without another write to the database.

@@ -45,7 +45,8 @@ func TestPrecedence(t *testing.T) {
 		{name: "flag over all", yaml: yaml, env: env, args: flag, want: 5, origin: "--bot-turns"},
 		{name: "empty variable is not set", yaml: yaml, env: []string{"INDABA_BOT_TURNS="}, want: 3,
 			origin: "indaba.yaml:1"},
-		{name: "variables of others", env: []string{"BOT_TURNS=4", "INDABA_TEST_POSTGRES=x", "="}, want: 256,
+		{name: "variables of others", env: []string{"BOT_TURNS=4", "INDABA_TEST_POSTGRES=x", "=",
+			"INDABA_PORT=tcp://10.0.0.1:80", "INDABA_PORT_80_TCP=x", "INDABA_SERVICE_HOST=10.0.0.1", "INDABA_SERVICE_PORT_HTTP=80"}, want: 256,
 			origin: "default"},
 		{name: "empty file", yaml: "# nothing yet\n", want: 256, origin: "default"},
 	}

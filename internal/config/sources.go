@@ -38,11 +38,23 @@ func NewSources(env []string) *Sources {
 	}
 	for _, variable := range env {
 		name, value, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, envPrefix) && !strings.HasPrefix(name, testPrefix) && value != "" {
+		if strings.HasPrefix(name, envPrefix) && !strings.HasPrefix(name, testPrefix) && !isServiceLink(name) && value != "" {
 			s.env[name] = value
 		}
 	}
 	return s
+}
+
+// isServiceLink reports variables that Kubernetes sets in every container when a service is called indaba, such as
+// INDABA_PORT and INDABA_SERVICE_HOST. No setting has such a name.
+func isServiceLink(name string) bool {
+	rest := strings.TrimPrefix(name, envPrefix)
+	for _, link := range []string{"PORT", "SERVICE_HOST", "SERVICE_PORT"} {
+		if rest == link || strings.HasPrefix(rest, link+"_") {
+			return true
+		}
+	}
+	return false
 }
 
 // Options returns what kong needs for commands that embed [Config].

@@ -267,8 +267,9 @@ func (w *worker) slice(r *run, s slice) {
 	case out.Fault != nil || outcome == CPU || outcome == Memory:
 		w.breakDown(r, outcome, err)
 	default:
-		if outcome == Stack || outcome == Output || outcome == Calls {
-			w.retire() // its neighbours may finish
+		switch outcome {
+		case Stack, Output, Calls, Threw, Stalled:
+			w.retire() // who knows what state the script left its modules in; its neighbours may finish
 		}
 		w.leave(r)
 		r.finish(outcome, err, w.limits)

@@ -142,6 +142,7 @@ func (s *server) open(t *testing.T, resource string) *reader {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r := s.request(t, ctx, "GET", resource, http.NoBody)
+	//lint:ignore bodyclose the goroutine that reads the stream closes it
 	answer, err := s.http.Do(r)
 	if err != nil {
 		t.Fatal(err)
