@@ -16,7 +16,7 @@ func (a *App) faces(next http.Handler) http.Handler {
 	vumiFace := vumi.New(vumi.Deps{
 		Accounts: a.Accounts, Contacts: a.Contacts, Optouts: a.Optouts, Metrics: a.Metrics, Bots: a.Bots,
 		Channels: a.Channels, Routes: a.Routes, Pushes: a.Pushes, Conversations: &httpbot.Sender{DB: a.DB,
-			Messages: a.Messages, Routes: a.Routes, Channels: a.Gateway, Notify: a.Runtime.Notify, Now: time.Now},
+			Messages: a.Messages, Dispatch: a.Runtime.Dispatch, Now: time.Now},
 		Now: time.Now, Log: slog.Default(),
 		Options: vumi.Options{MaxBody: int64(a.Config.MaxBody)},
 	})

@@ -45,6 +45,7 @@ func (l lines) Channel(_ context.Context, key string) (address, transport, class
 type tongue struct {
 	mu     sync.Mutex
 	run    func(t *bot.Turn) (bot.Result, error)
+	broken error   // what loading ends with
 	loaded []int64 // versions, in order
 	closed int
 }
@@ -52,6 +53,9 @@ type tongue struct {
 func (g *tongue) load(_ *bot.Bot, v bot.Version, _ *bundle.Bundle) (bot.Runner, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.broken != nil {
+		return nil, g.broken
+	}
 	g.loaded = append(g.loaded, v.Number)
 	return g, nil
 }
@@ -389,6 +393,20 @@ func TestBotsAreFoundByKeyOrName(t *testing.T) {
 		for _, kind := range []string{"", "tree"} {
 			if _, err := p.store.Create(t.Context(), account, "x", kind); core.KindOf(err) != core.Invalid {
 				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// What became of a message must be recorded also when the bot that sent it can no longer run.
+func TestBotThatCannotRunHoldsUpNoStatus(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		p := open(t, d)
+		p.tongue.broken = errors.New("a syntax error")
+		for _, key := range []string{p.bot.Key, "gone"} {
+			m := &core.Message{ID: core.NewMessageID(time.Now()), Account: account, Channel: "c1", To: "+1", Bot: key}
+			if err := p.runtime.Notify(t.Context(), m, core.Event{Type: core.Ack, MessageID: m.ID}); err != nil {
+				t.Errorf("bot %s: %v", key, err)
 			}
 		}
 	})

@@ -73,7 +73,7 @@ func (r *Runtime) load(ctx context.Context, b *Bot) (*live, error) {
 	if err != nil {
 		return nil, &message.Poison{Reason: "bot " + b.Name + " does not load: " + err.Error()}
 	}
-	return &live{bot: b, program: program, config: effective(b, program), runner: runner}, nil
+	return &live{bot: b, config: effective(b, program), runner: runner}, nil
 }
 
 func (r *Runtime) release(l *live) {
@@ -136,8 +136,8 @@ func (r *Runtime) Replay(ctx context.Context, account, key string, turn, version
 	return old, res, diffs, err
 }
 
-// NewSeed returns fresh randomness for a turn.
-func NewSeed() (seed [32]byte) {
+// newSeed returns fresh randomness for a turn.
+func newSeed() (seed [32]byte) {
 	_, _ = rand.Read(seed[:]) // never fails since Go 1.24
 	return seed
 }

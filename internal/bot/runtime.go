@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"indaba/internal/bot/bundle"
 	"indaba/internal/bot/js"
 	"indaba/internal/core"
 	"indaba/internal/db"
@@ -41,7 +40,6 @@ type Runtime struct {
 // live is a bot with its program in memory. It is closed when it has been replaced and its last turn is over.
 type live struct {
 	bot     *Bot
-	program *bundle.Bundle
 	config  map[string]string
 	runner  Runner
 	turns   int
@@ -138,7 +136,7 @@ func (r *Runtime) turn(ctx context.Context, mail message.Mail, key string, d rou
 		return r.messages.Mailbox.Done(ctx, mail, 0)
 	}
 	t := &Turn{Bot: l.bot, Version: l.bot.Version, Config: l.config, Message: d.Message, Event: mail.Event,
-		Trigger: mail.Trigger != nil, Channel: mail.Channel, Address: mail.Address, Alone: mail.Attempts > 0, Seed: NewSeed()}
+		Trigger: mail.Trigger != nil, Channel: mail.Channel, Address: mail.Address, Alone: mail.Attempts > 0, Seed: newSeed()}
 	if d.Message != nil && mail.Event == nil {
 		m := *d.Message
 		m.Bot, m.Endpoint = l.bot.Key, d.Endpoint
@@ -206,7 +204,13 @@ func (r *Runtime) send(ctx context.Context, t *Turn, send Send) error {
 	m := &core.Message{ID: core.NewMessageID(r.now()), Account: t.Bot.Account, Direction: core.Outbound, To: send.To,
 		Content: send.Content, SessionEvent: send.SessionEvent, HelperMetadata: send.HelperMetadata, Bot: t.Bot.Key,
 		Endpoint: send.Endpoint, CreatedAt: r.now()}
-	channel, err := r.routes.Outbound(ctx, t.Bot.Account, t.Bot.Key, send.Endpoint)
+	return r.Dispatch(ctx, m)
+}
+
+// Dispatch sends a message that answers nothing, by the channel that its bot's endpoint leads to. One that cannot leave is
+// kept as failed, and its bot is told by a nack. It belongs into the transaction of what asks for the message.
+func (r *Runtime) Dispatch(ctx context.Context, m *core.Message) error {
+	channel, err := r.routes.Outbound(ctx, m.Account, m.Bot, m.Endpoint)
 	none, unroutable := errors.AsType[*routing.NoRoute](err)
 	if err != nil && !unroutable {
 		return err
@@ -253,11 +257,11 @@ func (r *Runtime) Notify(ctx context.Context, m *core.Message, e core.Event) err
 		return nil
 	}
 	l, err := r.acquire(ctx, m.Account, m.Bot)
+	if _, broken := errors.AsType[*message.Poison](err); broken || core.KindOf(err) == core.NotFound && err != nil {
+		return nil // the bot cannot run, or is gone: nobody wants to know
+	}
 	if err != nil {
-		if core.KindOf(err) == core.Internal {
-			return err
-		}
-		return nil // the bot is gone, or cannot run: nobody wants to know
+		return err
 	}
 	defer r.release(l)
 	if !l.runner.Wants(l.config) {

@@ -79,7 +79,7 @@ func (s *Store) Create(ctx context.Context, c *Channel) error {
 	if c.Key == "" {
 		c.Key = core.NewKey()
 	}
-	if _, err := t.Open(channel.Config{Key: c.Key, Address: c.Address, WebhookURL: "http://check.invalid/channels/" + c.Key, Settings: c.Settings}); err != nil {
+	if err := check(t, c); err != nil {
 		return err
 	}
 	sealed, err := s.sealed(c)
@@ -102,6 +102,13 @@ func (s *Store) Create(ctx context.Context, c *Channel) error {
 		}
 		return s.db.Changed(ctx)
 	})
+}
+
+// check reports what is wrong with a channel's settings.
+func check(t channel.Type, c *Channel) error {
+	_, err := t.Open(channel.Config{Key: c.Key, Address: c.Address, WebhookURL: "http://check.invalid/channels/" + c.Key,
+		Settings: c.Settings})
+	return err
 }
 
 func (s *Store) sealed(c *Channel) (string, error) {
@@ -182,7 +189,7 @@ func (s *Store) SetSettings(ctx context.Context, account, key string, values map
 		for name, value := range values {
 			c.Settings[name] = value
 		}
-		if _, err := t.Open(channel.Config{Key: c.Key, Address: c.Address, WebhookURL: "http://check.invalid/channels/" + c.Key, Settings: c.Settings}); err != nil {
+		if err := check(t, c); err != nil {
 			return err
 		}
 		sealed, err := s.sealed(c)

@@ -30,8 +30,8 @@ func (g *Gateway) Deliver(ctx context.Context, p *message.Parcel) time.Duration 
 		slog.ErrorContext(ctx, "cannot deliver", "channel", p.Message.Channel, "error", err)
 		return pausedWait
 	}
-	if sync, ok := c.Adapter.(channel.SyncAdapter); ok {
-		return g.hand(ctx, c, sync, p)
+	if _, ok := c.Adapter.(channel.SyncAdapter); ok {
+		return g.hand(ctx, c, p)
 	}
 	if !c.Enabled || c.Trouble != "" {
 		return pausedWait
@@ -210,7 +210,7 @@ func (g *Gateway) settle(ctx context.Context, c *running, p *message.Parcel, sta
 }
 
 // hand gives a parcel of a synchronous channel to the request that waits for it.
-func (g *Gateway) hand(ctx context.Context, c *running, _ channel.SyncAdapter, p *message.Parcel) time.Duration {
+func (g *Gateway) hand(ctx context.Context, c *running, p *message.Parcel) time.Duration {
 	if p.Message.InReplyTo == "" {
 		return g.settle(ctx, c, p, core.Failed, "this channel can only answer: nobody can be called on it", "")
 	}

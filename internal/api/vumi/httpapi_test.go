@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,12 +58,23 @@ func serveTalks(t *testing.T, d *db.DB, o vumi.Options) *talks {
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	s.queue = httpbot.NewQueue(httpbot.QueueDeps{DB: d, Bots: bots, Now: time.Now, Log: quiet})
-	routes := routing.New(d, nil, accounts, time.Now)
+	messages := message.New(d, 1, time.Now)
+	runtime := bot.NewRuntime(d, bots, messages, routing.New(d, nil, accounts, time.Now), nil, map[string]bot.Loader{
+		bot.HTTP: httpbot.Loader(httpbot.Deps{DB: d, Messages: messages, Queue: s.queue, Now: time.Now})}, time.Now)
+	t.Cleanup(runtime.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		_ = messages.Mailbox.Run(ctx, func(ctx context.Context, mail message.Mail) error { // it ends with ctx, without error
+			s.events <- *mail.Event
+			return messages.Mailbox.Done(ctx, mail, 0)
+		})
+	})
+	t.Cleanup(func() { cancel(); running.Wait() })
 	server := httptest.NewServer(vumi.New(vumi.Deps{
 		Accounts: accounts, Optouts: optout.New(d, time.Now), Metrics: metric.New(d, time.Now, metric.Options{}), Bots: bots,
 		Pushes: s.queue, Now: time.Now, Log: quiet, Options: o,
-		Conversations: &httpbot.Sender{DB: d, Messages: message.New(d, 1, time.Now), Routes: routes, Now: time.Now,
-			Notify: func(_ context.Context, _ *core.Message, e core.Event) error { s.events <- e; return nil }},
+		Conversations: &httpbot.Sender{DB: d, Messages: messages, Dispatch: runtime.Dispatch, Now: time.Now},
 	}))
 	t.Cleanup(server.Close)
 	s.url = server.URL + "/api/v1/go/http_api/" + s.bot.Key + "/"

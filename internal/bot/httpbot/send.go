@@ -3,7 +3,6 @@ package httpbot
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,11 +17,8 @@ import (
 type Sender struct {
 	DB       *db.DB
 	Messages *message.Service
-	Routes   *routes.Service
-	Channels bot.Channels
-	// Notify posts an event about a message to the bot that sent it; see [bot.Runtime.Notify].
-	Notify func(ctx context.Context, m *core.Message, e core.Event) error
-	Now    func() time.Time
+	Dispatch func(ctx context.Context, m *core.Message) error // see [bot.Runtime.Dispatch]
+	Now      func() time.Time
 }
 
 // Outgoing is one message that an application wants sent.
@@ -78,7 +74,7 @@ func (s *Sender) Send(ctx context.Context, b *bot.Bot, settings Settings, o Outg
 		if o.ReplyTo != nil {
 			return s.Messages.Send(ctx, m)
 		}
-		return s.route(ctx, m)
+		return s.Dispatch(ctx, m)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("send a message of bot %s: %w", b.Key, err)
@@ -98,32 +94,4 @@ func answer(m, to *core.Message) {
 	if m.SessionEvent != core.SessionClose {
 		m.SessionEvent = core.SessionNone // the session goes on
 	}
-}
-
-// route sends a message by the channel that the default endpoint leads to.
-func (s *Sender) route(ctx context.Context, m *core.Message) error {
-	channel, err := s.Routes.Outbound(ctx, m.Account, m.Bot, m.Endpoint)
-	if none, unroutable := errors.AsType[*routes.NoRoute](err); unroutable {
-		return s.fail(ctx, m, none.Error())
-	}
-	if err != nil {
-		return err
-	}
-	address, transport, _, err := s.Channels.Channel(ctx, channel)
-	if err != nil && core.KindOf(err) == core.NotFound {
-		return s.fail(ctx, m, core.SafeMessage(err))
-	}
-	if err != nil {
-		return err
-	}
-	m.Channel, m.From, m.TransportType = channel, address, transport
-	return s.Messages.Send(ctx, m)
-}
-
-// fail keeps a message that cannot leave, and tells the application.
-func (s *Sender) fail(ctx context.Context, m *core.Message, reason string) error {
-	if err := s.Messages.SendFailed(ctx, m, reason); err != nil {
-		return err
-	}
-	return s.Notify(ctx, m, core.Event{ID: core.NewKey(), Type: core.Nack, MessageID: m.ID, Reason: reason, At: s.Now()})
 }
