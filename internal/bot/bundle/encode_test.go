@@ -21,7 +21,7 @@ func sample() *Bundle {
 		Script: "require('a');\napi;", ScriptName: "app.js", Segments: []Segment{{"src/a.js", 1, 1}, {"src/b.js", 2, 1}},
 		Modules:  []js.Module{{ID: "node_modules/a/index.js", Source: "\u2028 x", Requires: map[string]string{"util": "builtin:util"}}, {ID: "b.json", Source: "{}", JSON: true}},
 		Roots:    map[string]string{"a": "node_modules/a/index.js", "b": "b.json"},
-		Packages: []Package{{"a", "1.0.0", "node_modules/a"}}, Warnings: []string{"careful"},
+		Packages: []Package{{Name: "a", Version: "1.0.0", Path: "node_modules/a"}}, Warnings: []string{"careful"},
 	}
 }
 

@@ -57,8 +57,12 @@ func (g *graph) fill(b *Bundle) error {
 			}
 			module.Source = text
 		}
+		fast := false
+		if b.Promises != originalPromises {
+			module.Source, fast = withPromiseCore(module.Source)
+		}
 		b.Modules = append(b.Modules, module)
-		if err := addPackage(packages, file.place); err != nil {
+		if err := addPackage(packages, file.place, fast); err != nil {
 			return err
 		}
 	}
@@ -77,7 +81,7 @@ func (g *graph) fill(b *Bundle) error {
 
 // addPackage notes the npm package that a file belongs to: the folder right under the last node_modules of its path. A
 // file outside node_modules belongs to none.
-func addPackage(packages map[string]Package, file place) error {
+func addPackage(packages map[string]Package, file place, fastPromises bool) error {
 	start := strings.LastIndex("/"+file.path, "/node_modules/")
 	if start < 0 {
 		return nil
@@ -90,6 +94,6 @@ func addPackage(packages map[string]Package, file place) error {
 		return err
 	}
 	id := file.tree.id(dir)
-	packages[id] = Package{Name: p.Name, Version: p.Version, Path: id}
+	packages[id] = Package{Name: p.Name, Version: p.Version, Path: id, FastPromises: fastPromises || packages[id].FastPromises}
 	return nil
 }

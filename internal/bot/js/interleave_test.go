@@ -169,6 +169,62 @@ func TestNeighbourOutlivesTooManyCalls(t *testing.T) {
 }
 
 // TestChildDies kills the child process under a waiting run.
+// A library that collects work and does it at one later time, as promise libraries do, waits for ever for a time that was dropped
+// with the run that threw. Runs that share it cannot be blamed for that.
+func TestNeighbourOfARunThatThrewIsRunAgain(t *testing.T) {
+	t.Parallel()
+	pool := newTestPool(t, &Program{Script: `
+		var library = Math.library = Math.library || {tasks: [], waits: false}; // as what a module keeps
+		function later(task) {
+			library.tasks.push(task);
+			if (library.waits) return;
+			library.waits = true;
+			setImmediate(function () {
+				library.waits = false;
+				library.tasks.splice(0).forEach(function (task) { task(); });
+			});
+		}
+		api.on_inbound_message = function (command) {
+			api.request('wait', {}, function () {
+				later(function () { api.done(); });
+				if (command.msg.throws) throw new Error('no');
+			});
+		};`}, PoolOptions{Size: 1})
+	started, threw := make(chan struct{}), make(chan struct{})
+	ended := make(chan Result, 1)
+	good := Input{Command: `{"cmd":"inbound-message","msg":{}}`}
+	go func() {
+		ended <- pool.Run(t.Context(), good, HostFunc(func(_ context.Context, cmd string, reply func(string)) error {
+			if strings.Contains(cmd, `"wait"`) {
+				close(started)
+				<-threw
+			}
+			reply(`{"success":true}`)
+			return nil
+		}))
+	}()
+	select {
+	case <-started:
+	case r := <-ended:
+		t.Fatalf("%s (%v)", r.Outcome, r.Err)
+	}
+	at := HostFunc(func(_ context.Context, _ string, reply func(string)) error {
+		reply(`{"success":true}`)
+		return nil
+	})
+	if r := pool.Run(t.Context(), Input{Command: `{"cmd":"inbound-message","msg":{"throws":true}}`}, at); r.Outcome != Threw {
+		t.Fatalf("%s (%v)", r.Outcome, r.Err)
+	}
+	close(threw)
+	if r := <-ended; r.Outcome != Evicted {
+		t.Fatalf("%s (%v)", r.Outcome, r.Err)
+	}
+	good.Alone = true
+	if r := pool.Run(t.Context(), good, at); r.Outcome != Done {
+		t.Fatalf("%s (%v)", r.Outcome, r.Err)
+	}
+}
+
 func TestChildDies(t *testing.T) {
 	pool := newTestPool(t, &Program{Script: onMessage(`api.request('x.wait', {}, function () { api.done(); });`)},
 		PoolOptions{Size: 1, Isolation: Process})

@@ -146,7 +146,7 @@ func (v *vm) end(run string) {
 func (v *vm) run(s slice, budget time.Duration) (out output) {
 	began := time.Now()
 	defer func() { out.Elapsed = time.Since(began) }()
-	text, f := v.call(budget, began, v.kernel.slice, string(s.Kind), s.Run, float64(s.Now), s.Key, s.Text)
+	text, f := v.call(budget, began, v.kernel.slice, string(s.Kind), s.Run, s.Now, s.Key, s.Text)
 	for f == nil {
 		more := out.read(text)
 		var jobs int

@@ -269,7 +269,7 @@ func (r *run) explain(outcome Outcome, err error, l Limits) error {
 	case Calls:
 		text = fmt.Sprintf("the script sent more than %d commands", l.Calls)
 	case Evicted:
-		text = "the virtual machine was lost to another run, or its memory was used up by several: run this one again, alone"
+		text = "the virtual machine was lost to another run, spoilt by it, or its memory was used up by several: run this one again, alone"
 	case Threw, HostErr, Canceled, Crashed:
 		if err != nil {
 			return err

@@ -128,8 +128,9 @@ func converse(tb testing.TB, pool *js.Pool, lines []line) (cpu time.Duration) {
 	return cpu
 }
 
-// exampleProgram bundles an example of the toolkit, or skips where the packages are not installed.
-func exampleProgram(tb testing.TB, example string) *js.Program {
+// exampleProgram bundles an example of the toolkit, or skips where the packages are not installed. Promises is the setting
+// of that name.
+func exampleProgram(tb testing.TB, example, promises string) *js.Program {
 	tb.Helper()
 	source, err := os.ReadFile(filepath.Join(packages, "node_modules", "vumigo_v02", "examples", example, "lib", "app.js"))
 	if errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") != "true" {
@@ -139,7 +140,7 @@ func exampleProgram(tb testing.TB, example string) *js.Program {
 		tb.Fatal(err)
 	}
 	script := strings.Replace(string(source), "'../../../lib'", "'vumigo_v02'", 1)
-	b, err := bundle.FromScript(script, "app.js", bundle.Settings{Name: example}, packages, bundle.Options{})
+	b, err := bundle.FromScript(script, "app.js", bundle.Settings{Name: example, Promises: promises}, packages, bundle.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -164,7 +165,7 @@ var isolations = []js.Isolation{js.Pooled, js.Fresh, js.Process}
 // TestToolkitConversations has several conversations with each app on the same machine, in every isolation.
 func TestToolkitConversations(t *testing.T) {
 	for _, c := range conversations {
-		program := exampleProgram(t, c.example)
+		program := exampleProgram(t, c.example, "")
 		for _, isolation := range isolations {
 			t.Run(c.example+"/"+string(isolation), func(t *testing.T) {
 				pool := newPool(t, program, js.PoolOptions{Size: 1, Isolation: isolation, Limits: patient})
@@ -176,24 +177,53 @@ func TestToolkitConversations(t *testing.T) {
 	}
 }
 
+// TestReplayOnOtherPromises replays turns that ran on q as it is published with the faster promises, and the other way
+// round: the commands are the same, in the same order.
+func TestReplayOnOtherPromises(t *testing.T) {
+	for _, c := range conversations {
+		pools := map[string]*js.Pool{}
+		for _, promises := range []string{"", "original"} {
+			pools[promises] = newPool(t, exampleProgram(t, c.example, promises), js.PoolOptions{Size: 1, Limits: patient})
+		}
+		for promises, other := range map[string]string{"": "original", "original": ""} {
+			p := newPhone()
+			for _, l := range c.lines {
+				result, err := p.say(t.Context(), pools[promises], l.says)
+				if err != nil {
+					t.Fatal(err)
+				}
+				again, differences := pools[other].Replay(t.Context(), js.Input{Command: result.Trace[0].Payload}, result.Trace)
+				if again.Outcome != js.Done || len(differences) > 0 {
+					t.Errorf("%s, recorded with promises %q: the replay ended %s (%v) and differs: %v", c.example, promises,
+						again.Outcome, again.Err, differences)
+				}
+			}
+		}
+	}
+}
+
 // BenchmarkToolkitTurn is one turn of an app on the npm toolkit, averaged over whole conversations. ns-script is what the
 // engine counts towards Limits.CPU: the rest is the host and the way between the two.
 func BenchmarkToolkitTurn(b *testing.B) {
 	for _, c := range conversations {
-		program := exampleProgram(b, c.example)
+		program := exampleProgram(b, c.example, "")
 		for _, isolation := range isolations {
-			b.Run(c.example+"/"+string(isolation), func(b *testing.B) {
-				pool := newPool(b, program, js.PoolOptions{Size: 1, Isolation: isolation, Limits: patient})
-				converse(b, pool, c.lines) // loads the modules
-				b.ReportAllocs()
-				b.ResetTimer()
-				turns, script := 0, time.Duration(0)
-				for ; turns < b.N; turns += len(c.lines) {
-					script += converse(b, pool, c.lines)
-				}
-				b.ReportMetric(float64(b.Elapsed())/float64(turns), "ns/op")
-				b.ReportMetric(float64(script)/float64(turns), "ns-script/op")
-			})
+			b.Run(c.example+"/"+string(isolation), func(b *testing.B) { benchmarkTurns(b, program, isolation, c.lines) })
 		}
+		original := exampleProgram(b, c.example, "original")
+		b.Run(c.example+"/original promises", func(b *testing.B) { benchmarkTurns(b, original, js.Pooled, c.lines) })
 	}
+}
+
+func benchmarkTurns(b *testing.B, program *js.Program, isolation js.Isolation, lines []line) {
+	pool := newPool(b, program, js.PoolOptions{Size: 1, Isolation: isolation, Limits: patient})
+	converse(b, pool, lines) // loads the modules
+	b.ReportAllocs()
+	b.ResetTimer()
+	turns, script := 0, time.Duration(0)
+	for ; turns < b.N; turns += len(lines) {
+		script += converse(b, pool, lines)
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(turns), "ns/op")
+	b.ReportMetric(float64(script)/float64(turns), "ns-script/op")
 }

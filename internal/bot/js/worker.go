@@ -29,6 +29,7 @@ type worker struct {
 	machine machine
 	served  int
 	retired bool // takes no new runs
+	spoilt  bool // a run ended badly, and may have left modules that others share in a state of its own
 	broken  bool // its runs have been ended; the machine is not used again
 	hangs   bool // broken, and inside an operation of the engine that does not end
 	wake    chan struct{}
@@ -267,14 +268,23 @@ func (w *worker) slice(r *run, s slice) {
 	case out.Fault != nil || outcome == CPU || outcome == Memory:
 		w.breakDown(r, outcome, err)
 	default:
-		switch outcome {
-		case Stack, Output, Calls, Threw, Stalled:
-			w.retire() // who knows what state the script left its modules in; its neighbours may finish
+		if outcome != Done && w.spoil() && (outcome == Threw || outcome == Stalled) {
+			outcome, err = Evicted, nil // it may suffer from what the other run left behind
 		}
 		w.leave(r)
 		r.finish(outcome, err, w.limits)
 		w.machine.end(r.id)
 	}
+}
+
+// spoil notes that a run ended badly, and reports whether that has happened to another one before. Those that are on the
+// machine already may finish.
+func (w *worker) spoil() (before bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before, w.spoilt, w.retired = w.spoilt, true, true
+	w.signal()
+	return before
 }
 
 // crowded reports whether the machine has ever served another run than the present one.
