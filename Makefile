@@ -35,8 +35,8 @@ NO_GCC  = no C compiler: the race detector needs one, its tests are left out
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(SET) ## run the demonstration on LISTEN (127.0.0.1:8080), with its data in data/demo
-	go run ./cmd/indaba demo --data data/demo --listen $(LISTEN)
+run: build ## run the demonstration on LISTEN (127.0.0.1:8080), with its data in data/demo
+	@bin/indaba demo --data data/demo --listen $(LISTEN)
 
 dev: $(SET) ## run the demonstration with debug logs, and again after each change of a Go file
 	.ci/watch 'go run ./cmd/indaba demo --data data/dev --listen $(LISTEN) --log-level debug' $(GO_FOLDERS)

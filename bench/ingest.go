@@ -89,7 +89,9 @@ func flood(ctx context.Context, o *options, t *table, n int) error {
 	t.row(fmt.Sprintf("%d at once", n), rateText(figure), rateText(o.empty)+" empty handler", ratioText(figure, o.empty), "≥ 15,000/s")
 	t.row("", percentiles(sample), "", "", "")
 	t.row("", fmt.Sprintf("queue empty %v after the last", time.Since(drained).Round(time.Millisecond)), "", "", "")
-	return l.close()
+	err = l.close()
+	l.cost(t, int(requests.Load()))
+	return err
 }
 
 // paced sends a steady stream. A webhook that cannot leave in time counts from when it should have left.
@@ -124,5 +126,7 @@ func paced(ctx context.Context, o *options, t *table, rate int) error {
 	}
 	t.row(fmt.Sprintf("%d/s wanted", rate), rateText(figure), "", "", "")
 	t.row("", percentiles(sample), "", "", "p99 ≤ 20 ms")
-	return l.close()
+	err = l.close()
+	l.cost(t, len(sample))
+	return err
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http/httputil"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,38 +39,79 @@ func dial(ctx context.Context, address string) (*conn, error) {
 
 // do sends a request and returns the status of the answer, which it reads to its end.
 func (c *conn) do(request []byte) (status int, err error) {
+	status, length, err := c.begin(request)
+	if err == nil {
+		err = c.body(io.Discard, length)
+	}
+	return status, err
+}
+
+// ask sends a request and returns the body of the answer, whose status must be 200.
+func (c *conn) ask(request []byte) ([]byte, error) {
+	status, length, err := c.begin(request)
+	if err != nil {
+		return nil, err
+	}
+	var body bytes.Buffer
+	if err = c.body(&body, length); err == nil && status != 200 {
+		err = fmt.Errorf("answer %d: %s", status, body.Bytes())
+	}
+	return body.Bytes(), err
+}
+
+// body reads a body of some length, or in chunks.
+func (c *conn) body(to io.Writer, length int64) error {
+	if length != chunked {
+		_, err := io.CopyN(to, c.in, length)
+		return err
+	}
+	if _, err := io.Copy(to, httputil.NewChunkedReader(c.in)); err != nil {
+		return err
+	}
+	_, err := c.in.ReadSlice('\n') // no trailers come
+	return err
+}
+
+// chunked stands for the length of an answer that comes in chunks.
+const chunked = -1
+
+// begin sends a request and reads the answer up to its body.
+func (c *conn) begin(request []byte) (status int, length int64, err error) {
 	if _, err := c.Write(request); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	line, err := c.in.ReadSlice('\n')
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if len(line) < 12 {
-		return 0, fmt.Errorf("strange answer %q", line)
+		return 0, 0, fmt.Errorf("strange answer %q", line)
 	}
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	length := -1
+	length = -2
 	for {
 		if line, err = c.in.ReadSlice('\n'); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 {
 			break
 		}
-		if name, value, ok := strings.Cut(string(line), ":"); ok && strings.EqualFold(name, "content-length") {
-			if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
-				return 0, err
+		name, value, _ := strings.Cut(string(line), ":")
+		switch {
+		case strings.EqualFold(name, "transfer-encoding"):
+			length = chunked
+		case strings.EqualFold(name, "content-length"):
+			if length, err = strconv.ParseInt(strings.TrimSpace(value), 10, 64); err != nil {
+				return 0, 0, err
 			}
 		}
 	}
-	if length < 0 {
-		return 0, errors.New("an answer without a length")
+	if length < chunked {
+		return 0, 0, errors.New("an answer without a length")
 	}
-	_, err = io.CopyN(io.Discard, c.in, int64(length))
-	return status, err
+	return status, length, nil
 }
 
 // webhook makes the request with which the custom channel's peer says something.

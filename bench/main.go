@@ -27,6 +27,7 @@ type options struct {
 	profile  string
 	only     []string
 	length   time.Duration
+	contacts int
 	dir      string
 	program  string
 	out      io.Writer
@@ -46,6 +47,7 @@ var scenarios = []struct {
 	{"pipeline", "Webhook, disk, bot, disk, provider, status: a bare bot of a few lines", pipeline},
 	{"toolkit", "The same with the contacts example of vumigo_v02", toolkit},
 	{"ingest", "Signed webhooks, one in ten a duplicate", ingest},
+	{"contacts", "Contacts, in an account with many of them", contacts},
 	{"start", "Start", start},
 }
 
@@ -57,8 +59,9 @@ func main() {
 		os.Exit(serveProfiled())
 	}
 	o := options{out: os.Stdout}
-	only := flag.String("only", "", "scenarios to run, by commas: floor, pipeline, toolkit, ingest, start; empty for all")
-	flag.StringVar(&o.database, "db", "", "postgres:// URL of an empty database or schema; empty for SQLite")
+	only := flag.String("only", "", "scenarios to run, by commas: floor, pipeline, toolkit, ingest, contacts, start; empty for all")
+	flag.IntVar(&o.contacts, "n", 100_000, "number of contacts in the scenario contacts")
+	flag.StringVar(&o.database, "db", "", "postgres:// URL of a database to make schemas in; empty for SQLite")
 	flag.StringVar(&o.profile, "profile", "", "directory for CPU profiles of the server, one for each scenario")
 	flag.DurationVar(&o.length, "time", 5*time.Second, "length of one measurement")
 	flag.StringVar(&o.dir, "dir", ".", "directory to make the data directory in: it says which disk is measured")

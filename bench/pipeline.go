@@ -62,9 +62,7 @@ func converse(ctx context.Context, o *options, t *table, name string, n int, p *
 	floor := o.syncs
 	t.row(fmt.Sprintf("%d at once", n), rateText(figure), rateText(floor)+" syncs one by one", ratioText(figure, floor), bar)
 	t.row("", percentiles(sample), "", "", "")
-	cpu, memory := l.server.Usage()
-	each := cpu / time.Duration(max(1, l.peer.taken.Load()))
-	t.row("", fmt.Sprintf("%s of processor each, %d MB", short(each), memory>>20), "", "", "")
+	l.cost(t, int(l.peer.taken.Load()))
 	o.best = max(o.best, figure)
 	return nil
 }

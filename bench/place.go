@@ -4,17 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
 	"time"
 
+	"indaba/internal/account"
 	"indaba/internal/app"
 	"indaba/internal/bot"
 	"indaba/internal/bot/bundle"
 	"indaba/internal/cli"
 	"indaba/internal/config"
+	"indaba/internal/db"
 	"indaba/internal/gateway"
 	"indaba/internal/routing"
 	"indaba/test/process"
@@ -27,6 +30,9 @@ type place struct {
 	peer    *peer
 	path    string // of the channel's webhooks
 	channel string
+	account string
+	drop    func() error // of the schema, on PostgreSQL
+	token   string       // of the account, for the HTTP API
 }
 
 // program is the bot to run: its code, and its configuration.
@@ -39,10 +45,17 @@ type program struct {
 // open makes an empty server with a channel whose provider is in this process. Without a program the channel leads
 // nowhere.
 func open(ctx context.Context, o *options, name string, p *program) (*place, error) {
-	l := &place{config: config.Default(), peer: newPeer()}
-	l.config.Data, l.config.Database = filepath.Join(o.dir, name), o.database
-	l.server = &process.Server{Program: o.program, Data: l.config.Data, Database: o.database,
-		Flags: []string{"--log-level", "error", "--kv-quota", "1000000"}}
+	l := &place{config: config.Default(), peer: newPeer(), drop: func() error { return nil }}
+	l.config.Data = filepath.Join(o.dir, name)
+	if o.database != "" {
+		var err error
+		if l.config.Database, l.drop, err = schema(ctx, o.database, name); err != nil {
+			return nil, errors.Join(err, l.peer.close())
+		}
+	}
+	l.server = &process.Server{Program: o.program, Data: l.config.Data, Database: l.config.Database,
+		Flags: []string{"--log-level", "error", "--kv-quota", "1000000", "--api-token-rate", "1000000",
+			"--api-address-rate", "1000000"}}
 	if o.profile != "" {
 		l.server.Env = []string{profileVariable + "=" + filepath.Join(o.profile, name+".cpu")}
 	}
@@ -50,19 +63,49 @@ func open(ctx context.Context, o *options, name string, p *program) (*place, err
 		return nil, err
 	}
 	if err := l.populate(ctx, name, p); err != nil {
-		return nil, errors.Join(err, l.peer.close())
+		return nil, errors.Join(err, l.peer.close(), l.drop())
 	}
 	if _, err := l.server.Start(ctx); err != nil {
-		return nil, errors.Join(err, l.peer.close())
+		return nil, errors.Join(err, l.peer.close(), l.drop())
 	}
 	return l, nil
+}
+
+// schema makes a schema of its own for one place, and returns the URL that leads into it and what drops it.
+func schema(ctx context.Context, database, name string) (place string, drop func() error, err error) {
+	u, err := url.Parse(database)
+	if err != nil {
+		return "", nil, fmt.Errorf("database: %w", err)
+	}
+	own := fmt.Sprintf("bench_%s_%d", strings.ReplaceAll(name, "-", "_"), os.Getpid())
+	do := func(ctx context.Context, text string) error {
+		d, err := db.Open(ctx, database, db.Options{Writers: 1})
+		if err != nil {
+			return err
+		}
+		_, err = d.Exec(ctx, text)
+		return errors.Join(err, d.Close())
+	}
+	if err := do(ctx, "CREATE SCHEMA "+own); err != nil {
+		return "", nil, fmt.Errorf("make a schema: %w", err)
+	}
+	q := u.Query()
+	q.Set("search_path", own)
+	u.RawQuery = q.Encode()
+	return u.String(), func() error { return do(context.Background(), "DROP SCHEMA "+own+" CASCADE") }, nil
 }
 
 // close stops the server in order.
 func (l *place) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	return errors.Join(l.server.Stop(ctx), l.peer.close())
+	return errors.Join(l.server.Stop(ctx), l.peer.close(), l.drop())
+}
+
+// cost notes what each of n things took of the processor in the server, which has stopped, and the most memory it held.
+func (l *place) cost(t *table, n int) {
+	cpu, memory := l.server.Usage()
+	t.row("", fmt.Sprintf("%s of processor each, %d MB", short(cpu/time.Duration(max(1, n))), memory>>20), "", "", "")
 }
 
 func (l *place) address() string { return strings.TrimPrefix(l.server.URL(), "http://") }
@@ -88,7 +131,10 @@ func (l *place) populate(ctx context.Context, name string, p *program) error {
 		if err := a.Channels.Create(ctx, c); err != nil {
 			return err
 		}
-		l.channel, l.path = c.Key, "/channels/"+c.Key
+		l.channel, l.path, l.account = c.Key, "/channels/"+c.Key, owner.Key
+		if l.token, _, err = a.Accounts.CreateToken(ctx, account.TokenSpec{Account: owner.Key, Name: name, Scopes: []string{account.ScopeAdmin}}); err != nil {
+			return err
+		}
 		if p == nil {
 			return nil
 		}

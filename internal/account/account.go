@@ -9,25 +9,25 @@ package account
 import (
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"indaba/internal/core"
 )
 
 // Account is a tenant. Everything else belongs to one.
 type Account struct {
-	Key       string // 32 hex digits
-	Name      string
-	Parent    string // key of the account above it; empty for a main account
-	Flags     Flags
-	CreatedAt time.Time
+	Key    string // 32 hex digits
+	Name   string
+	Parent string // key of the account above it; empty for a main account
+	Flags  Flags
+	// OptoutKeywords are the texts by which people opt out, lower case (docs/spec/vumi-http.md 11). A new account has none.
+	OptoutKeywords []string
+	CreatedAt      time.Time
 }
 
 // Flags are what an account may do beyond the usual. All are off in a new account.
 type Flags struct {
 	CanManageOptouts bool `json:"can_manage_optouts"` // its bots may use opt-outs (docs/spec/vumi-sandbox.md 9.9)
-	DisableOptouts   bool `json:"disable_optouts"`    // messages go out although their receiver opted out
+	DisableOptouts   bool `json:"disable_optouts"`    // messages go out although their receiver opted out, and no keyword opts anybody out
 	IsDeveloper      bool `json:"is_developer"`       // it is for trying things out
 }
 
@@ -37,26 +37,6 @@ type App struct {
 	Account   string
 	Name      string
 	CreatedAt time.Time
-}
-
-// maxName is the longest name of anything here, in characters.
-const maxName = 255
-
-// checkName refuses names that nobody could read or a database could not hold, and returns the name without blanks
-// around it.
-func checkName(what, name string) (string, error) {
-	name = strings.TrimSpace(name)
-	switch {
-	case name == "":
-		return "", core.Errorf(core.Invalid, "the %s has no name: give it one", what)
-	case !utf8.ValidString(name):
-		return "", core.Errorf(core.Invalid, "the name of the %s is not valid UTF-8", what)
-	case utf8.RuneCountInString(name) > maxName:
-		return "", core.Errorf(core.TooLarge, "the name of the %s is longer than %d characters", what, maxName)
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return "", core.Errorf(core.Invalid, "the name of the %s has control characters in it", what)
-	}
-	return name, nil
 }
 
 // isKey reports whether text can be a key. What cannot is not looked for: engines differ in what they do with bytes

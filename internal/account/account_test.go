@@ -3,6 +3,7 @@ package account_test
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -71,7 +72,7 @@ func TestCreateAndGet(t *testing.T) {
 			t.Errorf("main %+v, child %+v", main, child)
 		}
 		for _, want := range []*account.Account{main, child} {
-			if got, err := s.Get(t.Context(), want.Key); err != nil || *got != *want {
+			if got, err := s.Get(t.Context(), want.Key); err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v, %v; want %+v", got, err, want)
 			}
 			apps, err := s.Apps(t.Context(), want.Key, "", 0)
@@ -347,4 +348,57 @@ func wantLog(t *testing.T, s *account.Service, key string, want ...string) {
 	if !slices.Equal(got, want) {
 		t.Errorf("log %v, want %v", got, want)
 	}
+}
+
+func TestOptoutKeywords(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB, s *account.Service, _ *clock) {
+		a, err := s.Create(t.Context(), "Clinic", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := func(keywords ...string) {
+			t.Helper()
+			got, err := s.Get(t.Context(), a.Key)
+			if err != nil || !slices.Equal(got.OptoutKeywords, keywords) {
+				t.Fatalf("%v %v, want %v", got.OptoutKeywords, err, keywords)
+			}
+			if _, listed, err := s.OptoutPolicy(t.Context(), a.Key); err != nil || !slices.Equal(listed, keywords) {
+				t.Fatalf("%v %v, want %v", listed, err, keywords)
+			}
+		}
+		want()
+		if err := s.SetOptoutKeywords(t.Context(), a.Key, []string{" STOP", "opt out", "Stop", "ЖУК"}); err != nil {
+			t.Fatal(err)
+		}
+		want("opt out", "stop", "жук")
+		many := make([]string, 101)
+		for i := range many {
+			many[i] = strings.Repeat("x", i+1)
+		}
+		for name, bad := range map[string][]string{
+			"empty": {"stop", " "}, "NUL": {"a\x00b"}, "not UTF-8": {"a\xff"}, "long": {strings.Repeat("ж", 161)}, "many": many,
+		} {
+			if kind := core.KindOf(s.SetOptoutKeywords(t.Context(), a.Key, bad)); kind != core.Invalid && kind != core.TooLarge {
+				t.Errorf("%s: %v", name, kind)
+			}
+		}
+		want("opt out", "stop", "жук")
+		if err := s.SetOptoutKeywords(t.Context(), core.NewKey(), []string{"stop"}); core.KindOf(err) != core.NotFound {
+			t.Errorf("of an account that is not there: %v", err)
+		}
+		if err := s.SetOptoutKeywords(t.Context(), a.Key, nil); err != nil {
+			t.Fatal(err)
+		}
+		want()
+		if err := s.SetFlags(t.Context(), a.Key, account.Flags{DisableOptouts: true}); err != nil {
+			t.Fatal(err)
+		}
+		if disabled, _, err := s.OptoutPolicy(t.Context(), a.Key); !disabled || err != nil {
+			t.Fatal(disabled, err)
+		}
+		log, err := s.AuditLog(t.Context(), a.Key, 10, 0)
+		if err != nil || len(log) != 4 || log[2].Action != "account.set_optout_keywords" || string(log[2].Detail) != `["opt out","stop","жук"]` {
+			t.Fatalf("%v %v", log, err)
+		}
+	})
 }

@@ -3,7 +3,10 @@ package account
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"indaba/internal/core"
 	"indaba/internal/db"
@@ -24,11 +27,11 @@ func New(d *db.DB, now func() time.Time) *Service { return &Service{db: d, now: 
 
 // Create makes an account and its default app. Parent is the key of the account above it, or empty.
 func (s *Service) Create(ctx context.Context, name, parent string) (*Account, error) {
-	name, err := checkName("account", name)
+	name, err := core.CheckName("account", name)
 	if err != nil {
 		return nil, err
 	}
-	a := &Account{Key: core.NewKey(), Name: name, Parent: parent, CreatedAt: s.moment()}
+	a := &Account{Key: core.NewKey(), Name: name, Parent: parent, OptoutKeywords: []string{}, CreatedAt: s.moment()}
 	err = s.db.Tx(ctx, func(ctx context.Context) error {
 		if parent != "" {
 			if _, err := s.Get(ctx, parent); err != nil {
@@ -79,9 +82,69 @@ func (s *Service) SetFlags(ctx context.Context, key string, flags Flags) error {
 	return nil
 }
 
+// OptoutPolicy returns whether an account has opt-outs disabled, and the texts by which people opt out.
+func (s *Service) OptoutPolicy(ctx context.Context, key string) (disabled bool, keywords []string, err error) {
+	a, err := s.Get(ctx, key)
+	if err != nil {
+		return false, nil, err
+	}
+	return a.Flags.DisableOptouts, a.OptoutKeywords, nil
+}
+
+// Limits of the keywords of an account.
+const (
+	maxKeywords      = 100
+	maxKeywordLength = 160 // characters: what a person types into one message
+)
+
+// SetOptoutKeywords replaces the texts by which people opt out of an account's messages; none switches that off. Blanks
+// around them, and whether letters are capitals, do not count.
+func (s *Service) SetOptoutKeywords(ctx context.Context, key string, keywords []string) error {
+	keywords, err := checkKeywords(keywords)
+	if err != nil {
+		return err
+	}
+	err = s.db.TxOn(ctx, key, func(ctx context.Context) error {
+		if err := s.updateKeywords(ctx, key, keywords); err != nil {
+			return err
+		}
+		if err := s.db.Changed(ctx); err != nil {
+			return err
+		}
+		return s.Audit(ctx, key, "account.set_optout_keywords", key, keywords)
+	})
+	if err != nil {
+		return fmt.Errorf("set opt-out keywords: %w", err)
+	}
+	return nil
+}
+
+// checkKeywords returns keywords as they are kept: each once, trimmed and in lower case, in order.
+func checkKeywords(given []string) ([]string, error) {
+	kept := []string{}
+	for _, keyword := range given {
+		if core.Storable(keyword) != keyword {
+			return nil, core.Errorf(core.Invalid, "an opt-out keyword is not valid text")
+		}
+		keyword = strings.ToLower(strings.TrimSpace(keyword))
+		switch {
+		case keyword == "":
+			return nil, core.Errorf(core.Invalid, "an opt-out keyword is empty")
+		case utf8.RuneCountInString(keyword) > maxKeywordLength:
+			return nil, core.Errorf(core.TooLarge, "an opt-out keyword is longer than %d characters", maxKeywordLength)
+		}
+		kept = append(kept, keyword)
+	}
+	slices.Sort(kept)
+	if kept = slices.Compact(kept); len(kept) > maxKeywords {
+		return nil, core.Errorf(core.TooLarge, "%d opt-out keywords: at most %d are allowed", len(kept), maxKeywords)
+	}
+	return kept, nil
+}
+
 // CreateApp makes another app in an account.
 func (s *Service) CreateApp(ctx context.Context, account, name string) (*App, error) {
-	name, err := checkName("app", name)
+	name, err := core.CheckName("app", name)
 	if err != nil {
 		return nil, err
 	}

@@ -3,16 +3,17 @@ package account
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"time"
 
 	"indaba/internal/core"
 	"indaba/internal/db"
 )
 
-const accountColumns = "key, name, parent, can_manage_optouts, disable_optouts, is_developer, created_at"
+const accountColumns = "key, name, parent, can_manage_optouts, disable_optouts, is_developer, optout_keywords, created_at"
 
 func (s *Service) insertAccount(ctx context.Context, a *Account) error {
-	_, err := s.db.Exec(ctx, "INSERT INTO account ("+accountColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	_, err := s.db.Exec(ctx, "INSERT INTO account ("+accountColumns+") VALUES ($1, $2, $3, $4, $5, $6, '[]', $7)",
 		a.Key, a.Name, a.Parent, a.Flags.CanManageOptouts, a.Flags.DisableOptouts, a.Flags.IsDeveloper,
 		a.CreatedAt.UnixMicro())
 	return err
@@ -40,11 +41,26 @@ func (s *Service) selectAccounts(ctx context.Context, after string, limit int) (
 
 func scanAccount(rows *sql.Rows) (*Account, error) {
 	var a Account
+	var keywords string
 	var created int64
-	err := rows.Scan(&a.Key, &a.Name, &a.Parent, &a.Flags.CanManageOptouts, &a.Flags.DisableOptouts,
-		&a.Flags.IsDeveloper, &created)
+	if err := rows.Scan(&a.Key, &a.Name, &a.Parent, &a.Flags.CanManageOptouts, &a.Flags.DisableOptouts,
+		&a.Flags.IsDeveloper, &keywords, &created); err != nil {
+		return nil, err
+	}
 	a.CreatedAt = time.UnixMicro(created).UTC()
-	return &a, err
+	return &a, json.Unmarshal([]byte(keywords), &a.OptoutKeywords)
+}
+
+func (s *Service) updateKeywords(ctx context.Context, key string, keywords []string) error {
+	if _, err := s.selectAccount(ctx, key); err != nil {
+		return err
+	}
+	text, err := json.Marshal(keywords)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, "UPDATE account SET optout_keywords = $1 WHERE key = $2", string(text), key)
+	return err
 }
 
 func (s *Service) updateFlags(ctx context.Context, key string, flags Flags) error {

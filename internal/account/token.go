@@ -24,7 +24,7 @@ func Scopes() []Scope {
 		{ScopeContacts, "read and change contacts and groups"},
 		{ScopeMetrics, "fire and read metrics"},
 		{ScopeOptouts, "read and change opt-outs"},
-		{ScopeMessages, "send messages and receive replies and events"},
+		{ScopeMessages, "send messages, receive replies and events, and read the message log"},
 		{ScopeBots, "deploy and configure bots"},
 		{ScopeAdmin, "everything in the account"},
 	}
@@ -75,7 +75,7 @@ func (t *Token) Allows(scope string) bool {
 
 // CreateToken makes a token and returns its secret, which nobody can get again.
 func (s *Service) CreateToken(ctx context.Context, spec TokenSpec) (secret string, t *Token, err error) {
-	name, err := checkName("token", spec.Name)
+	name, err := core.CheckName("token", spec.Name)
 	if err != nil {
 		return "", nil, err
 	}

@@ -44,6 +44,9 @@ type Face struct {
 	Accounts *account.Service
 	Limits   *Limits
 	MaxBody  int64 // bytes
+	// Patience is how long a client may take to receive each piece of a streamed answer, some 32 KiB, before it counts as
+	// gone; 0 means 30 seconds.
+	Patience time.Duration
 	// WriteError answers a request that failed. path holds the unescaped segments after the prefix. What the caller of
 	// the face may not know has been logged before.
 	WriteError func(w http.ResponseWriter, path []string, err error)
@@ -61,7 +64,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, plain *http.Request) {
 	began := time.Now()
 	path, err := segments(plain, f.Prefix)
 	r := &Request{Request: plain, max: f.MaxBody}
-	answer := &recorder{ResponseWriter: w}
+	answer := &recorder{ResponseWriter: w, patience: f.Patience}
 	if err == nil {
 		err = f.answer(answer, r, path)
 	}
@@ -168,10 +171,7 @@ func (f *Face) log(w *recorder, r *Request, err error, took time.Duration) {
 }
 
 // internal reports whether an error is ours.
-func internal(err error) bool {
-	_, noMethod := errors.AsType[*NoMethod](err)
-	return !noMethod && core.KindOf(err) == core.Internal
-}
+func internal(err error) bool { return StatusOf(err) == http.StatusInternalServerError }
 
 // cut reports whether the connection failed: the client went away, or did not take the answer in time.
 func cut(err error) bool {
@@ -182,7 +182,8 @@ func cut(err error) bool {
 // recorder notes whether an answer was begun.
 type recorder struct {
 	http.ResponseWriter
-	status int
+	status   int
+	patience time.Duration
 }
 
 // WriteHeader notes the status.

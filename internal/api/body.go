@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"unicode/utf8"
 
 	"indaba/internal/core"
@@ -14,19 +15,26 @@ import (
 // Body reads the whole body. One that is larger than the face allows is [core.TooLarge]; one that ends before it is
 // whole, or comes too slowly, is [core.Invalid].
 func (r *Request) Body() ([]byte, error) {
+	tooLarge := core.Errorf(core.TooLarge, "the body has more than %d bytes", r.max)
+	if r.ContentLength > r.max {
+		return nil, tooLarge // before a client that asks is told to send it
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Request.Body, r.max))
 	if err == nil {
 		return body, nil
 	}
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, core.Errorf(core.TooLarge, "the body has more than %d bytes", r.max)
+		return nil, tooLarge
 	}
 	return nil, &core.Error{Kind: core.Invalid, Message: "the body did not arrive whole", Cause: err}
 }
 
 // drain reads what is left of the body, within the limit: some clients do not look at an answer before they have sent
-// all of theirs.
+// all of theirs. One that asks before it sends is not told to go on.
 func (r *Request) drain() {
+	if strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		return
+	}
 	_, _ = io.CopyN(io.Discard, r.Request.Body, r.max) // whatever goes wrong ends the connection
 }
 

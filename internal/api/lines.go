@@ -9,9 +9,23 @@ import (
 	"time"
 )
 
-// lineWait is how long a client may take nothing of an answer before it counts as gone. It replaces the server's own
-// limit on the whole answer.
-const lineWait = 30 * time.Second
+// usualPatience is the [Face.Patience] of faces that say nothing.
+const usualPatience = 30 * time.Second
+
+// patienceOf returns the patience of the face that an answer is given by.
+func patienceOf(w http.ResponseWriter) time.Duration {
+	for w != nil {
+		if r, ok := w.(*recorder); ok && r.patience > 0 {
+			return r.patience
+		}
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = outer.Unwrap()
+	}
+	return usualPatience
+}
 
 // Lines writes an answer of any length as one JSON value per line. It holds a few kilobytes at a time. Nothing is sent,
 // not even the status, before the first Write or Flush.
@@ -20,12 +34,14 @@ type Lines struct {
 	control *http.ResponseController
 	buffer  *bufio.Writer
 	header  http.Header // of the answer
+	wait    time.Duration
 }
 
 // NewLines returns the writer of an answer with status 200.
 func NewLines(w http.ResponseWriter, contentType string) *Lines {
 	header := http.Header{"Content-Type": {contentType}, "X-Accel-Buffering": {"no"}}
-	return &Lines{w: w, control: http.NewResponseController(w), buffer: bufio.NewWriterSize(w, 32<<10), header: header}
+	return &Lines{w: w, control: http.NewResponseController(w), buffer: bufio.NewWriterSize(w, 32<<10), header: header,
+		wait: patienceOf(w)}
 }
 
 // begin writes the header once.
@@ -44,13 +60,18 @@ func (l *Lines) Write(value any) error {
 	if err != nil {
 		return fmt.Errorf("encode a line: %w", err)
 	}
+	return l.Line(append(text, '\n'))
+}
+
+// Line adds a line that is written already, with its line feed.
+func (l *Lines) Line(text []byte) error {
 	l.begin()
-	if l.buffer.Available() <= len(text) {
+	if l.buffer.Available() < len(text) {
 		if err := l.extend(); err != nil {
 			return err
 		}
 	}
-	if _, err := l.buffer.Write(append(text, '\n')); err != nil {
+	if _, err := l.buffer.Write(text); err != nil {
 		return fmt.Errorf("write a line: %w", err)
 	}
 	return nil
@@ -79,9 +100,9 @@ func (l *Lines) Flush() error {
 	return nil
 }
 
-// extend gives the client its time for the next piece.
+// extend gives the client its time for the next piece. It replaces the server's own limit on the whole answer.
 func (l *Lines) extend() error {
-	if err := l.control.SetWriteDeadline(time.Now().Add(lineWait)); err != nil {
+	if err := l.control.SetWriteDeadline(time.Now().Add(l.wait)); err != nil {
 		return fmt.Errorf("set the time for writing lines: %w", err)
 	}
 	return nil

@@ -17,9 +17,13 @@ import (
 	"indaba/internal/account"
 	"indaba/internal/api/vumi"
 	"indaba/internal/bot"
+	"indaba/internal/bot/bundle"
 	"indaba/internal/bot/httpbot"
 	"indaba/internal/bot/js"
 	"indaba/internal/bot/sandbox"
+	"indaba/internal/bot/source"
+	"indaba/internal/bot/usage"
+	"indaba/internal/bot/vumiwire"
 	"indaba/internal/channel/all"
 	"indaba/internal/config"
 	"indaba/internal/contact"
@@ -33,6 +37,7 @@ import (
 	"indaba/internal/optout"
 	"indaba/internal/routing"
 	"indaba/internal/secret"
+	"indaba/internal/transfer"
 	"indaba/internal/user"
 )
 
@@ -43,6 +48,7 @@ type App struct {
 	Accounts *account.Service
 	Users    *user.Service
 	Contacts *contact.Service
+	Transfer *transfer.Service
 	KV       *kv.Service
 	Metrics  *metric.Service
 	Optouts  *optout.Service
@@ -51,11 +57,17 @@ type App struct {
 	Channels *gateway.Store
 	Gateway  *gateway.Gateway
 	Bots     *bot.Store
+	Sources  *source.Service
 	Runtime  *bot.Runtime
 	Pushes   *httpbot.Queue
+	Searches *message.Searches
+	Exports  *vumiwire.Exporter
 
+	now      func() time.Time
 	egress   *egress.Guard
+	fetches  *egress.Guard // of whole scripts, which are larger than what a script may fetch
 	server   *http.Server
+	limit    func(*http.Server)
 	listener net.Listener
 	release  func() error
 	quit     context.CancelFunc // stops the taking of new work
@@ -70,6 +82,7 @@ type Options struct {
 	Now    func() time.Time            // the clock; nil = time.Now
 	HTTP   http.RoundTripper           // answers the calls of bots' scripts; nil = the network, behind the egress guard
 	Loader func(bot.Loader) bot.Loader // wraps the loader of sandbox bots; nil = left alone
+	Server func(*http.Server)          // changes the limits of the HTTP server; nil = left alone
 }
 
 // Open opens and migrates the database that the configuration names and makes the services. Nothing runs yet.
@@ -80,7 +93,7 @@ func OpenWith(ctx context.Context, c *config.Config, o Options) (*App, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	a := &App{Config: c, fatal: make(chan error, 1)}
+	a := &App{Config: c, limit: o.Server, fatal: make(chan error, 1)}
 	var err error
 	a.DB, err = db.Open(ctx, databaseURL(c), db.Options{Fatal: a.fail})
 	if err != nil {
@@ -102,6 +115,9 @@ func OpenWith(ctx context.Context, c *config.Config, o Options) (*App, error) {
 // sealer opens and seals what is secret in the database.
 func (a *App) sealer(ctx context.Context) (*secret.Sealer, error) {
 	sealed, err := gateway.HoldsSecrets(ctx, a.DB)
+	if err == nil && !sealed {
+		sealed, err = source.HoldsSecrets(ctx, a.DB)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -136,20 +152,25 @@ func (a *App) assemble(sealer *secret.Sealer, o Options) (err error) {
 	if now == nil {
 		now = time.Now
 	}
+	a.now = now
 	a.Accounts = account.New(a.DB, now)
 	a.Users = user.New(a.DB, a.Accounts, now)
 	a.Contacts = contact.New(a.DB, now, contact.Options{OnError: func(err error) {
 		slog.Error("work on contact groups failed, trying again", "error", err)
 	}})
+	a.Transfer = transfer.New(a.DB, a.Contacts, a.Accounts, now, transfer.Options{Dir: filepath.Join(c.Data, "imports"),
+		MaxFileBytes: int64(c.Import.MaxFile), Keep: c.Import.Keep})
 	a.KV = kv.New(a.DB, kv.Quota{Keys: int64(c.KV.Quota)}, now)
 	a.Metrics = metric.New(a.DB, now, metric.Options{})
 	a.Optouts = optout.New(a.DB, now)
 	a.Messages = message.New(a.DB, c.Bot.Turns, now)
+	gate := optout.NewGate(a.Optouts, a.Accounts)
 	a.Routes = routing.New(a.DB, groups{a.Contacts}, a.Accounts, now)
 	a.Channels = gateway.NewStore(a.DB, sealer, a.Accounts, all.Types(), now)
 	a.Gateway = gateway.New(a.DB, a.Channels, a.Messages, gateway.Options{
-		PublicURL: c.PublicURL, MaxBody: int64(c.MaxBody), GiveUpAfter: c.Delivery.GiveUpAfter, Now: now,
-		Notify: func(ctx context.Context, m *core.Message, e core.Event) error { return a.Runtime.Notify(ctx, m, e) },
+		PublicURL: c.PublicURL, MaxBody: int64(c.MaxBody), TrustProxy: c.TrustProxy, GiveUpAfter: c.Delivery.GiveUpAfter, Now: now,
+		Notify:  func(ctx context.Context, m *core.Message, e core.Event) error { return a.Runtime.Notify(ctx, m, e) },
+		Optouts: gate, Forget: a.Routes.Forget,
 	})
 	if a.Bots, err = bot.NewStore(a.DB, a.Accounts, now); err != nil {
 		return err
@@ -168,11 +189,20 @@ func (a *App) assemble(sealer *secret.Sealer, o Options) (err error) {
 	if o.Loader != nil {
 		loader = o.Loader(loader)
 	}
+	a.fetches, err = egress.New(egress.Options{AllowHosts: c.Egress.AllowHosts, Timeout: c.Egress.Timeout,
+		MaxBodyBytes: bundle.MaxScriptBytes, Transport: o.HTTP})
+	if err != nil {
+		return err
+	}
+	a.Sources = source.New(source.Deps{DB: a.DB, Bots: a.Bots, Seal: sealer, Audit: a.Accounts, Fetch: a.fetches, Load: loader,
+		CheckConfig: sandbox.CheckConfig, Now: now})
 	a.Pushes = httpbot.NewQueue(httpbot.QueueDeps{DB: a.DB, Bots: a.Bots, Egress: a.egress, Now: now, Log: slog.Default()})
-	applications := httpbot.Loader(httpbot.Deps{DB: a.DB, Messages: a.Messages, Queue: a.Pushes,
-		Tags: vumi.NewTags(a.DB, a.Channels), Now: now})
-	a.Runtime = bot.NewRuntime(a.DB, a.Bots, a.Messages, a.Routes, a.Gateway,
-		map[string]bot.Loader{bot.Sandbox: loader, bot.HTTP: applications}, now)
+	tags := vumi.NewTags(a.DB, a.Channels)
+	applications := httpbot.Loader(httpbot.Deps{Queue: a.Pushes, Tags: tags, Now: now})
+	a.Searches = message.NewSearches(a.Messages, slog.Default())
+	a.Exports = &vumiwire.Exporter{Messages: a.Messages, Names: vumi.Names{Tags: tags, Bots: a.Bots}}
+	a.Runtime = bot.NewRuntime(bot.RuntimeDeps{DB: a.DB, Bots: a.Bots, Messages: a.Messages, Routes: a.Routes, Channels: a.Gateway,
+		Optouts: gate, Loaders: map[string]bot.Loader{bot.Sandbox: loader, bot.HTTP: applications}, Now: now})
 	return nil
 }
 
@@ -180,6 +210,7 @@ func (a *App) assemble(sealer *secret.Sealer, o Options) (err error) {
 func (a *App) Close() error {
 	a.Runtime.Close()
 	a.egress.Close()
+	a.fetches.Close()
 	return a.DB.Close()
 }
 
@@ -203,10 +234,19 @@ func (a *App) Start(ctx context.Context) (err error) {
 	})
 	a.run("outbox", func() error { return a.Messages.Outbox.Run(taking, a.Gateway.Deliver) })
 	a.run("pushes", func() error { return a.Pushes.Run(taking) })
+	a.run("searches", func() error { return a.Searches.Run(taking) })
+	a.run("metrics of conversations", func() error {
+		return usage.New(usage.Deps{DB: a.DB, Accounts: a.Accounts, Bots: a.Bots, Messages: a.Messages, Metrics: a.Metrics,
+			Now: a.now, Log: slog.Default()}).Run(taking)
+	})
 	a.run("contact groups", func() error { return a.Contacts.Run(taking) })
+	a.run("imports", func() error { return a.Transfer.Run(taking) })
 	a.run("configuration watch", func() error { return a.DB.WatchChanges(taking, changesEvery) })
 	a.run("housekeeping", func() error { return a.housekeeping(taking) })
 	a.server = a.newServer()
+	if a.limit != nil {
+		a.limit(a.server)
+	}
 	a.server.RegisterOnShutdown(a.Gateway.StopWaiting)
 	a.server.RegisterOnShutdown(a.Pushes.StopStreams)
 	a.run("http", func() error {
@@ -255,5 +295,6 @@ func (a *App) Stop(ctx context.Context) error {
 	a.abort()
 	a.Runtime.Close()
 	a.egress.Close()
+	a.fetches.Close()
 	return errors.Join(withdraw(a.Config.Data), a.release(), a.DB.Close())
 }

@@ -4,8 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
+	"indaba/internal/api/admin"
 	"indaba/internal/api/vumi"
 	"indaba/internal/bot/httpbot"
 )
@@ -13,15 +13,23 @@ import (
 // faces returns a handler that answers on the paths of the faces and leaves the others to next. It stands before any
 // http.ServeMux because that redirects paths it would have written otherwise.
 func (a *App) faces(next http.Handler) http.Handler {
+	c := a.Config
 	vumiFace := vumi.New(vumi.Deps{
 		Accounts: a.Accounts, Contacts: a.Contacts, Optouts: a.Optouts, Metrics: a.Metrics, Bots: a.Bots,
 		Channels: a.Channels, Routes: a.Routes, Pushes: a.Pushes, Conversations: &httpbot.Sender{DB: a.DB,
-			Messages: a.Messages, Dispatch: a.Runtime.Dispatch, Now: time.Now},
-		Now: time.Now, Log: slog.Default(),
-		Options: vumi.Options{MaxBody: int64(a.Config.MaxBody)},
+			Messages: a.Messages, Dispatch: a.Runtime.Dispatch, Now: a.now},
+		Sources: a.Sources, Exports: a.Exports, Searches: a.Searches, Now: a.now, Log: slog.Default(),
+		Options: vumi.Options{MaxBody: int64(c.MaxBody), PageSize: c.API.PageSize, MaxPoints: int64(c.API.MaxPoints),
+			MaxStreams: c.API.Downloads, TokenRequests: c.API.TokenRate, AddressRequests: c.API.AddressRate,
+			ConversationRequests: c.API.ConversationRequests, TrustProxy: c.TrustProxy},
 	})
+	adminFace := admin.New(admin.Deps{Accounts: a.Accounts, Transfer: a.Transfer, Log: slog.Default(),
+		Options: admin.Options{MaxBody: int64(c.MaxBody), MaxTransfers: c.API.Downloads, TokenRequests: c.API.TokenRate,
+			AddressRequests: c.API.AddressRate, TrustProxy: c.TrustProxy}})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.EscapedPath(); {
+		case strings.HasPrefix(path, admin.Prefix):
+			adminFace.ServeHTTP(w, r)
 		case strings.HasPrefix(path, vumi.Prefix), path == vumi.HealthPath:
 			vumiFace.ServeHTTP(w, r)
 		default:

@@ -56,8 +56,9 @@ func (a *App) housekeeping(ctx context.Context) error {
 			},
 			"messages": a.Messages.Sweep,
 			"pushes":   a.Pushes.Sweep,
-			"keys":     func(ctx context.Context) error { _, err := a.KV.Sweep(ctx, time.Now()); return err },
-			"metrics":  func(ctx context.Context) error { return a.Metrics.Rollup(ctx, time.Now()) },
+			"imports":  a.Transfer.Sweep,
+			"keys":     func(ctx context.Context) error { _, err := a.KV.Sweep(ctx, a.now()); return err },
+			"metrics":  func(ctx context.Context) error { return a.Metrics.Rollup(ctx, a.now()) },
 		} {
 			if err := sweep(ctx); err != nil && ctx.Err() == nil {
 				slog.ErrorContext(ctx, "housekeeping failed, trying again later", "part", name, "error", err)

@@ -28,6 +28,18 @@ type Bot struct {
 	Version   int64             // the version that answers; 0 before the first deployment
 	Config    map[string]string // the operator's values, which win over those that came with the version
 	CreatedAt time.Time
+	// Stopped says that an operator has stopped it. A program is not run then and what comes in is parked; an application
+	// behind the HTTP API gets messages, and no events (docs/spec/vumi-http.md 9.7).
+	Stopped    bool
+	ArchivedAt time.Time // zero unless it was archived: then it has no routes, and gets nothing
+}
+
+// Archived reports whether the bot was put away for good.
+func (b *Bot) Archived() bool { return !b.ArchivedAt.IsZero() }
+
+// Running reports whether the bot answers (docs/spec/vumi-http.md 7.1, status).
+func (b *Bot) Running() bool {
+	return !b.Stopped && !b.Archived() && (b.Version != 0 || !b.HasProgram())
 }
 
 // HasProgram reports whether bots of this kind run a program that must be deployed.
@@ -71,9 +83,12 @@ type Send struct {
 // Result is what came of a turn. Its sends are committed together with the mark that the mail is done, and not at all
 // unless Outcome is js.Done.
 type Result struct {
-	Outcome  js.Outcome
-	Err      string // for the author of the bot; empty for js.Done
-	Sends    []Send
+	Outcome js.Outcome
+	Err     string // for the author of the bot; empty for js.Done
+	Sends   []Send
+	// Commit writes what else belongs into the commit that ends the turn; nil when there is nothing. Turns of one bot that
+	// have one are committed one after the other.
+	Commit   func(context.Context) error
 	Log      []LogLine
 	Commands int
 	CPU      time.Duration

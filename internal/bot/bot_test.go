@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"indaba/internal/db"
 	"indaba/internal/db/dbtest"
 	"indaba/internal/message"
+	"indaba/internal/optout"
 	"indaba/internal/routing"
 )
 
@@ -32,25 +34,40 @@ type nobody struct{}
 func (nobody) GroupsOf(context.Context, string, string, string) ([]string, error) { return nil, nil }
 
 // lines are the channels that there are, by key.
-type lines map[string]string
+type lines map[string]core.Line
 
-func (l lines) Channel(_ context.Context, key string) (address, transport, class string, err error) {
-	if l[key] == "" {
-		return "", "", "", core.Errorf(core.NotFound, "there is no channel %s", key)
+func (l lines) Line(_ context.Context, key string) (core.Line, error) {
+	line, ok := l[key]
+	if !ok {
+		return line, core.Errorf(core.NotFound, "there is no channel %s", key)
 	}
-	return l[key], "sms", "sms", nil
+	return line, nil
+}
+
+// policy is how the account handles opt-outs.
+type policy struct {
+	disabled bool
+	keywords []string
+}
+
+func (p *policy) OptoutPolicy(context.Context, string) (bool, []string, error) {
+	return p.disabled, p.keywords, nil
 }
 
 // tongue is a dialect whose bots do what a test says.
 type tongue struct {
 	mu     sync.Mutex
 	run    func(t *bot.Turn) (bot.Result, error)
-	broken error   // what loading ends with
-	loaded []int64 // versions, in order
+	before func(*bot.Bot) // called before a bot is loaded, unless nil
+	broken error          // what loading ends with
+	loaded []int64        // versions, in order
 	closed int
 }
 
-func (g *tongue) load(_ *bot.Bot, v bot.Version, _ *bundle.Bundle) (bot.Runner, error) {
+func (g *tongue) load(b *bot.Bot, v bot.Version, _ *bundle.Bundle) (bot.Runner, error) {
+	if g.before != nil {
+		g.before(b)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.broken != nil {
@@ -80,22 +97,31 @@ type place struct {
 	store    *bot.Store
 	messages *message.Service
 	routes   *routing.Service
+	optouts  *optout.Service
+	policy   *policy // to be set before the first message
+	lines    lines
 	runtime  *bot.Runtime
 	tongue   *tongue
-	bot      *bot.Bot
-	settled  chan message.Mail
+	// transport is what messages come in by; empty means sms.
+	transport string
+	bot       *bot.Bot
+	settled   chan message.Mail
 }
 
 func open(t *testing.T, d *db.DB) *place {
 	t.Helper()
-	p := &place{t: t, tongue: &tongue{}, settled: make(chan message.Mail, 100)}
+	p := &place{t: t, tongue: &tongue{}, policy: &policy{}, settled: make(chan message.Mail, 100),
+		lines: lines{"c1": {Address: "36262", TransportType: "sms", DeliveryClass: "sms"}}}
 	var err error
 	if p.store, err = bot.NewStore(d, silent{}, time.Now); err != nil {
 		t.Fatal(err)
 	}
 	p.messages = message.New(d, 16, time.Now)
 	p.routes = routing.New(d, nobody{}, silent{}, time.Now)
-	p.runtime = bot.NewRuntime(d, p.store, p.messages, p.routes, lines{"c1": "36262"}, map[string]bot.Loader{bot.Sandbox: p.tongue.load}, time.Now)
+	p.optouts = optout.New(d, time.Now)
+	p.runtime = bot.NewRuntime(bot.RuntimeDeps{DB: d, Bots: p.store, Messages: p.messages, Routes: p.routes, Channels: p.lines,
+		Optouts: optout.NewGate(p.optouts, p.policy),
+		Loaders: map[string]bot.Loader{bot.Sandbox: p.tongue.load, bot.HTTP: p.tongue.load}, Now: time.Now})
 	t.Cleanup(p.runtime.Close)
 	if _, err := d.Exec(t.Context(), "INSERT INTO channel (key, account, type, name, address, settings, enabled, trouble, created_at) "+
 		"VALUES ('c1', $1, 'x', 'x', '36262', '', $2, '', 0)", account, true); err != nil {
@@ -147,12 +173,20 @@ func (p *place) link(pairs ...string) {
 // say puts a message into the mailbox and waits until it is dealt with.
 func (p *place) say(text string) *core.Message {
 	p.t.Helper()
-	m := &core.Message{ID: core.NewMessageID(time.Now()), Account: account, Channel: "c1", Direction: core.Inbound, ExternalID: core.NewKey(),
-		From: "+1", To: "36262", Content: &text, TransportType: "sms", Status: core.Received, CreatedAt: time.Now()}
+	return p.sayAs(text, core.SessionNone)
+}
+
+func (p *place) sayAs(text string, event core.SessionEvent) *core.Message {
+	p.t.Helper()
+	m := &core.Message{ID: core.NewMessageID(time.Now()), Account: account, Channel: "c1", Direction: core.Inbound,
+		ExternalID: core.NewKey(), From: "+1", To: "36262", Content: &text, SessionEvent: event, TransportType: cmp.Or(p.transport, "sms"),
+		Status: core.Received, CreatedAt: time.Now()}
 	if _, _, err := p.messages.Accept(p.t.Context(), m); err != nil {
 		p.t.Fatal(err)
 	}
-	p.wait()
+	if mail := p.wait(); mail.Event != nil || mail.Message.ID != m.ID {
+		p.t.Errorf("another mail was dealt with first: %+v", mail)
+	}
 	return m
 }
 
@@ -324,6 +358,34 @@ func TestDeployAndRollbackWhileRunning(t *testing.T) {
 	})
 }
 
+func TestBotThatLoadsSlowlyKeepsNoOtherWaiting(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		p := open(t, d)
+		slow, err := p.store.Create(t.Context(), account, "slow", bot.HTTP)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.link("channel:c1 bot:"+p.bot.Key, "bot:"+slow.Key+" channel:c1")
+		begun, release := make(chan struct{}), make(chan struct{})
+		p.tongue.before = func(b *bot.Bot) {
+			if b.Key == slow.Key {
+				close(begun)
+				<-release
+			}
+		}
+		p.tongue.run = func(*bot.Turn) (bot.Result, error) { return done() }
+		if err := p.runtime.Trigger(t.Context(), account, slow.Key, "+2"); err != nil {
+			t.Fatal(err)
+		}
+		<-begun
+		p.say("a") // fails unless it is dealt with first
+		close(release)
+		if mail := p.wait(); mail.Trigger == nil || mail.Trigger.Bot != slow.Key {
+			t.Fatalf("%+v", mail)
+		}
+	})
+}
+
 func TestTriggerBeginsAConversation(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		p := open(t, d)
@@ -381,10 +443,12 @@ func TestBotsAreFoundByKeyOrName(t *testing.T) {
 		if b, err := p.store.Find(t.Context(), account, "clinic"); err != nil || b.Key != p.bot.Key {
 			t.Fatalf("%+v %v", b, err)
 		}
-		if _, err := p.store.Create(t.Context(), account, "clinic", bot.Sandbox); err != nil {
-			t.Fatal(err)
+		for _, kind := range []string{bot.Sandbox, bot.HTTP} { // a second one would make the name useless
+			if _, err := p.store.Create(t.Context(), account, "clinic", kind); core.KindOf(err) != core.Conflict {
+				t.Fatal(err)
+			}
 		}
-		if _, err := p.store.Find(t.Context(), account, "clinic"); core.KindOf(err) != core.Conflict {
+		if _, err := p.store.Create(t.Context(), "another account", "clinic", bot.Sandbox); err != nil {
 			t.Fatal(err)
 		}
 		if b, err := p.store.Find(t.Context(), account, p.bot.Key); err != nil || b.Key != p.bot.Key {

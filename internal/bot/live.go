@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"maps"
 	"strings"
+	"sync"
 
 	"indaba/internal/bot/bundle"
 	"indaba/internal/bot/js"
@@ -29,14 +30,18 @@ func (r *Runtime) acquire(ctx context.Context, account, key string) (*live, erro
 	if err != nil {
 		return nil, err
 	}
+	if b.rests() {
+		r.unload(key)
+		return nil, &resting{b}
+	}
 	if b.HasProgram() && b.Version == 0 {
 		return nil, &message.Poison{Reason: "bot " + b.Name + " has no program yet: deploy one"}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if l := r.live[key]; l != nil && l.bot.Version == b.Version && maps.Equal(l.bot.Config, b.Config) {
-		l.seen = max(l.seen, changes)
-		l.turns++
+	// Compiling takes long: who needs this bot waits for it, who needs another does not.
+	loading, _ := r.loading.LoadOrStore(key, &sync.Mutex{})
+	loading.(*sync.Mutex).Lock()
+	defer loading.(*sync.Mutex).Unlock()
+	if l := r.loaded(b, changes); l != nil {
 		return l, nil
 	}
 	fresh, err := r.load(ctx, b)
@@ -44,12 +49,42 @@ func (r *Runtime) acquire(ctx context.Context, account, key string) (*live, erro
 		return nil, err
 	}
 	fresh.seen = changes // what changed while it was read is looked at before the next turn
+	fresh.turns = 1
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if old := r.live[key]; old != nil {
 		r.retire(old)
 	}
 	r.live[key] = fresh
-	fresh.turns++
 	return fresh, nil
+}
+
+// loaded returns the bot for a turn if it is in memory as it was read after so many changes, and nil if it is not.
+func (r *Runtime) loaded(b *Bot, changes int) *live {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.live[b.Key]
+	if l == nil || !same(l.bot, b) {
+		return nil
+	}
+	l.seen = max(l.seen, changes)
+	l.turns++
+	return l
+}
+
+// same reports whether nothing of what a turn goes by has changed.
+func same(a, b *Bot) bool {
+	return a.Version == b.Version && a.Name == b.Name && a.Stopped == b.Stopped && maps.Equal(a.Config, b.Config)
+}
+
+// unload takes a bot that is not run out of memory.
+func (r *Runtime) unload(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old := r.live[key]; old != nil {
+		delete(r.live, key)
+		r.retire(old)
+	}
 }
 
 // load makes the runner of a bot's current version. A program that does not load is the bot's fault.
@@ -97,6 +132,13 @@ func (r *Runtime) retire(l *live) {
 func (r *Runtime) Trigger(ctx context.Context, account, key, address string) error {
 	if address = strings.TrimSpace(address); address == "" {
 		return core.Errorf(core.Invalid, "the address of the person to begin with is empty")
+	}
+	b, err := r.store.active(ctx, account, key)
+	if err != nil {
+		return err
+	}
+	if b.Stopped {
+		return core.Errorf(core.Conflict, "bot %s is stopped: start it first", b.Name)
 	}
 	channel, err := r.routes.Outbound(ctx, account, key, routing.Default)
 	if err != nil {

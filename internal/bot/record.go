@@ -27,21 +27,26 @@ type TurnRecord struct {
 	CreatedAt time.Time     `json:"created_at"`
 }
 
-// keep stores a turn and the lines that it logged, as part of the transaction in ctx.
-func (s *Store) keep(ctx context.Context, t *Turn, r *Result) error {
-	record, err := json.Marshal(r.Record)
+// packRecord returns a record as it is stored. It takes long enough to be done before a transaction, which others wait for.
+func (s *Store) packRecord(record *Record) ([]byte, error) {
+	text, err := json.Marshal(record)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("pack the record of a turn: %w", err)
 	}
+	return s.packer.EncodeAll(text, nil), nil
+}
+
+// keep stores a turn with its packed record, and the lines that it logged, as part of the transaction in ctx.
+func (s *Store) keep(ctx context.Context, t *Turn, r *Result, record []byte) error {
 	message := ""
 	if t.Message != nil {
 		message = t.Message.ID
 	}
 	now := s.now()
-	_, err = s.db.Exec(ctx, "INSERT INTO turn (account, bot, version, channel, address, message, outcome, error, commands, "+
+	err := s.db.ExecLater(ctx, nil, "INSERT INTO turn (account, bot, version, channel, address, message, outcome, error, commands, "+
 		"cpu_us, wall_us, record, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 		t.Bot.Account, t.Bot.Key, t.Version, t.Channel, t.Address, message, string(r.Outcome), core.Storable(r.Err), r.Commands,
-		r.CPU.Microseconds(), r.Wall.Microseconds(), s.packer.EncodeAll(record, nil), now.UnixMicro())
+		r.CPU.Microseconds(), r.Wall.Microseconds(), record, now.UnixMicro())
 	if err != nil {
 		return fmt.Errorf("keep a turn: %w", err)
 	}
@@ -54,7 +59,7 @@ func (s *Store) Append(ctx context.Context, key string, lines ...LogLine) error 
 	for i, line := range lines {
 		rows[i] = []any{key, int(line.Level), core.Storable(line.Text), line.At.UnixMicro()}
 	}
-	if _, err := s.db.InsertMany(ctx, "bot_log", []string{"bot", "level", "line", "at"}, rows, ""); err != nil {
+	if err := s.db.InsertLater(ctx, "bot_log", []string{"bot", "level", "line", "at"}, rows, ""); err != nil {
 		return fmt.Errorf("write a bot's log: %w", err)
 	}
 	return nil

@@ -12,14 +12,26 @@ import (
 	"indaba/internal/core"
 	"indaba/internal/db"
 	"indaba/internal/message"
+	"indaba/internal/optout"
 	"indaba/internal/routing"
 )
 
 // Channels tells the runtime what it needs to know of the configured channels.
 type Channels interface {
-	// Channel returns our address on a channel, its transport type and its delivery class; core.NotFound if there is
-	// no such channel.
-	Channel(ctx context.Context, key string) (address, transport, deliveryClass string, err error)
+	// Line returns what is known of a channel; core.NotFound if there is no such channel.
+	Line(ctx context.Context, key string) (core.Line, error)
+}
+
+// RuntimeDeps are what a Runtime works with.
+type RuntimeDeps struct {
+	DB       *db.DB
+	Bots     *Store
+	Messages *message.Service
+	Routes   *routing.Service
+	Channels Channels
+	Optouts  *optout.Gate      // knows the texts by which people opt out
+	Loaders  map[string]Loader // the dialect of each kind of bot
+	Now      func() time.Time
 }
 
 // Runtime deals with mail: it finds the bot, runs the turn and commits what came of it.
@@ -29,12 +41,14 @@ type Runtime struct {
 	messages *message.Service
 	routes   *routing.Service
 	channels Channels
+	optouts  *optout.Gate
 	loaders  map[string]Loader
 	now      func() time.Time
 
 	mu      sync.Mutex
 	live    map[string]*live // by bot
 	changes int              // changes of configuration so far
+	loading sync.Map         // bot -> *sync.Mutex, held while its program is loaded
 }
 
 // live is a bot with its program in memory. It is closed when it has been replaced and its last turn is over.
@@ -47,12 +61,11 @@ type live struct {
 	retired bool
 }
 
-// NewRuntime returns a runtime. loaders has the dialect of each kind of bot.
-func NewRuntime(d *db.DB, store *Store, messages *message.Service, routes *routing.Service, channels Channels,
-	loaders map[string]Loader, now func() time.Time) *Runtime {
-	r := &Runtime{db: d, store: store, messages: messages, routes: routes, channels: channels, loaders: loaders, now: now,
-		live: map[string]*live{}}
-	d.OnChange(func() {
+// NewRuntime returns a runtime.
+func NewRuntime(d RuntimeDeps) *Runtime {
+	r := &Runtime{db: d.DB, store: d.Bots, messages: d.Messages, routes: d.Routes, channels: d.Channels, optouts: d.Optouts,
+		loaders: d.Loaders, now: d.Now, live: map[string]*live{}}
+	d.DB.OnChange(func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.changes++
@@ -80,11 +93,18 @@ func (r *Runtime) Handle(ctx context.Context, mail message.Mail) error {
 	case mail.Event != nil:
 		return r.turn(ctx, mail, mail.Message.Bot, routing.Decision{Message: mail.Message})
 	}
-	_, _, class, err := r.channels.Channel(ctx, mail.Channel)
-	if err != nil && core.KindOf(err) != core.NotFound {
+	line, err := r.line(ctx, mail.Channel)
+	if err != nil {
 		return err
 	}
-	decision, err := r.routes.Inbound(ctx, mail.Message, class)
+	keyword, err := r.keyword(ctx, mail.Message, line)
+	if err != nil {
+		return err
+	}
+	if keyword != "" {
+		return r.optOut(ctx, mail, keyword)
+	}
+	decision, err := r.routes.Inbound(ctx, mail.Message, line.DeliveryClass)
 	if none, ok := errors.AsType[*routing.NoRoute](err); ok {
 		return r.unrouted(ctx, mail, none.Error())
 	}
@@ -97,15 +117,44 @@ func (r *Runtime) Handle(ctx context.Context, mail message.Mail) error {
 	return r.turn(ctx, mail, decision.Bot, decision)
 }
 
-// unrouted ends the way of a message that no bot gets. It stays in the log with the reason.
+// line returns what is known of a channel; nothing of one that is gone.
+func (r *Runtime) line(ctx context.Context, channel string) (core.Line, error) {
+	line, err := r.channels.Line(ctx, channel)
+	if err != nil && core.KindOf(err) == core.NotFound {
+		return core.Line{}, nil
+	}
+	return line, err
+}
+
+// unrouted ends the way of a message that no bot gets. It stays in the log with the reason, and whoever sent it is told
+// when the channel is set so (docs/spec/vumi-http.md 8).
 func (r *Runtime) unrouted(ctx context.Context, mail message.Mail, reason string) error {
 	slog.WarnContext(ctx, "inbound message has no route", "message", mail.Message.ID, "channel", mail.Channel, "reason", reason)
+	line, err := r.line(ctx, mail.Channel)
+	if err != nil {
+		return err
+	}
 	return r.db.Tx(ctx, func(ctx context.Context) error {
 		if err := r.messages.Refuse(ctx, mail.Message.ID, reason); err != nil {
 			return err
 		}
-		return r.messages.Mailbox.Done(ctx, mail, 0)
+		if line.Unroutable == nil {
+			return r.messages.Mailbox.Done(ctx, mail, 0)
+		}
+		return r.farewell(ctx, mail, *line.Unroutable)
 	})
+}
+
+// farewell answers a message that no bot gets, ends its session, and marks its mail as done, as part of the transaction in
+// ctx. Somebody who has ended the session is told nothing.
+func (r *Runtime) farewell(ctx context.Context, mail message.Mail, text string) error {
+	if mail.Message.SessionEvent == core.SessionClose {
+		return r.messages.Mailbox.Done(ctx, mail, 0)
+	}
+	if err := r.messages.Send(ctx, r.reply(mail.Message, Send{Content: &text, SessionEvent: core.SessionClose})); err != nil {
+		return err
+	}
+	return r.messages.Mailbox.Done(ctx, mail, 1)
 }
 
 // routerReply sends what a router itself has to say.
@@ -125,14 +174,11 @@ func (r *Runtime) routerReply(ctx context.Context, mail message.Mail, d routing.
 // turn runs a bot for a mail and commits what came of it.
 func (r *Runtime) turn(ctx context.Context, mail message.Mail, key string, d routing.Decision) error {
 	l, err := r.acquire(ctx, mail.Account, key)
-	if core.KindOf(err) == core.NotFound && mail.Event != nil {
-		return r.messages.Mailbox.Done(ctx, mail, 0) // the bot is gone, nobody wants to know
-	}
 	if err != nil {
-		return err
+		return r.withoutBot(ctx, mail, err)
 	}
 	defer r.release(l)
-	if mail.Event != nil && !l.runner.Wants(l.config) {
+	if mail.Event != nil && !l.wantsEvents() {
 		return r.messages.Mailbox.Done(ctx, mail, 0)
 	}
 	t := &Turn{Bot: l.bot, Version: l.bot.Version, Config: l.config, Message: d.Message, Event: mail.Event,
@@ -158,7 +204,11 @@ func (r *Runtime) turn(ctx context.Context, mail message.Mail, key string, d rou
 // failed keeps the record of a turn that came to nothing, and parks its mail.
 func (r *Runtime) failed(ctx context.Context, t *Turn, res *Result) error {
 	reason := fmt.Sprintf("bot %s version %d: %s: %s", t.Bot.Name, t.Version, res.Outcome, res.Err)
-	err := r.db.Tx(ctx, func(ctx context.Context) error { return r.store.keep(ctx, t, res) })
+	record, err := r.store.packRecord(&res.Record)
+	if err != nil {
+		return err
+	}
+	err = r.db.Tx(ctx, func(ctx context.Context) error { return r.store.keep(ctx, t, res, record) })
 	if err != nil {
 		return err
 	}
@@ -167,7 +217,15 @@ func (r *Runtime) failed(ctx context.Context, t *Turn, res *Result) error {
 
 // commit sends what the turn wants sent, keeps its record and marks its mail as done, all together.
 func (r *Runtime) commit(ctx context.Context, mail message.Mail, t *Turn, d routing.Decision, res *Result) error {
-	return r.db.Tx(ctx, func(ctx context.Context) error {
+	record, err := r.store.packRecord(&res.Record)
+	if err != nil {
+		return err
+	}
+	within := r.db.Tx
+	if res.Commit != nil {
+		within = func(ctx context.Context, fn func(context.Context) error) error { return r.db.TxOn(ctx, t.Bot.Key, fn) }
+	}
+	return within(ctx, func(ctx context.Context) error {
 		replies := 0
 		for _, send := range res.Sends {
 			if send.Reply {
@@ -177,8 +235,11 @@ func (r *Runtime) commit(ctx context.Context, mail message.Mail, t *Turn, d rout
 				return err
 			}
 		}
-		if d.Commit != nil {
-			if err := d.Commit(ctx); err != nil {
+		for _, commit := range []func(context.Context) error{d.Commit, res.Commit} {
+			if commit == nil {
+				continue
+			}
+			if err := commit(ctx); err != nil {
 				return err
 			}
 		}
@@ -187,7 +248,7 @@ func (r *Runtime) commit(ctx context.Context, mail message.Mail, t *Turn, d rout
 				return err
 			}
 		}
-		if err := r.store.keep(ctx, t, res); err != nil {
+		if err := r.store.keep(ctx, t, res, record); err != nil {
 			return err
 		}
 		return r.messages.Mailbox.Done(ctx, mail, replies)
@@ -218,14 +279,14 @@ func (r *Runtime) Dispatch(ctx context.Context, m *core.Message) error {
 	if unroutable {
 		return r.sendFailed(ctx, m, none.Error())
 	}
-	address, transport, _, err := r.channels.Channel(ctx, channel)
+	line, err := r.channels.Line(ctx, channel)
 	if core.KindOf(err) == core.NotFound && err != nil {
 		return r.sendFailed(ctx, m, core.SafeMessage(err))
 	}
 	if err != nil {
 		return err
 	}
-	m.Channel, m.From, m.TransportType = channel, address, transport
+	m.Channel, m.From, m.TransportType = channel, line.Address, line.TransportType
 	return r.messages.Send(ctx, m)
 }
 
@@ -234,7 +295,12 @@ func (r *Runtime) sendFailed(ctx context.Context, m *core.Message, reason string
 	if err := r.messages.SendFailed(ctx, m, reason); err != nil {
 		return err
 	}
-	return r.Notify(ctx, m, core.Event{ID: core.NewKey(), Type: core.Nack, MessageID: m.ID, Reason: reason, At: r.now()})
+	for _, e := range core.EventsOf(m.ID, core.Queued, core.Failed, reason, "", r.now()) {
+		if err := r.Notify(ctx, m, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reply makes the answer to an inbound message: it goes back the way that came.
@@ -257,14 +323,14 @@ func (r *Runtime) Notify(ctx context.Context, m *core.Message, e core.Event) err
 		return nil
 	}
 	l, err := r.acquire(ctx, m.Account, m.Bot)
-	if _, broken := errors.AsType[*message.Poison](err); broken || core.KindOf(err) == core.NotFound && err != nil {
-		return nil // the bot cannot run, or is gone: nobody wants to know
+	if nobodyListens(err) {
+		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer r.release(l)
-	if !l.runner.Wants(l.config) {
+	if !l.wantsEvents() {
 		return nil
 	}
 	return r.messages.Mailbox.Post(ctx, message.Mail{Account: m.Account, Channel: m.Channel, Address: m.To, Message: m, Event: &e})

@@ -38,16 +38,20 @@ func NewStore(d *db.DB, audit core.Auditor, now func() time.Time) (*Store, error
 	return &Store{db: d, audit: audit, now: now, packer: packer, opener: opener}, err
 }
 
-// Create stores a new bot without a version and gives it a key.
+// Create stores a new bot without a version and gives it a key. A name that another bot of the account has is core.Conflict.
 func (s *Store) Create(ctx context.Context, account, name, kind string) (*Bot, error) {
-	if name == "" {
-		return nil, core.Errorf(core.Invalid, "a bot needs a name")
+	name, err := core.CheckName("bot", name)
+	if err != nil {
+		return nil, err
 	}
 	if kind != Sandbox && kind != HTTP {
 		return nil, core.Errorf(core.Invalid, "%q is no kind of bot: use %s or %s", kind, Sandbox, HTTP)
 	}
 	b := &Bot{Key: core.NewKey(), Account: account, Name: name, Kind: kind, Config: map[string]string{}, CreatedAt: s.now()}
-	return b, s.db.Tx(ctx, func(ctx context.Context) error {
+	return b, s.db.TxOn(ctx, account, func(ctx context.Context) error {
+		if err := s.nameIsFree(ctx, account, b.Key, name); err != nil {
+			return err
+		}
 		_, err := s.db.Exec(ctx, "INSERT INTO bot (key, account, name, kind, version, config, created_at) VALUES ($1, $2, $3, $4, 0, '{}', $5)",
 			b.Key, account, name, kind, b.CreatedAt.UnixMicro())
 		if err != nil {
@@ -60,16 +64,19 @@ func (s *Store) Create(ctx context.Context, account, name, kind string) (*Bot, e
 	})
 }
 
-const selectBot = "SELECT key, account, name, kind, version, config, created_at FROM bot "
+const selectBot = "SELECT key, account, name, kind, version, config, created_at, stopped, archived_at FROM bot "
 
 func scanBot(r *sql.Rows) (*Bot, error) {
 	b := &Bot{}
 	var config string
-	var created int64
-	if err := r.Scan(&b.Key, &b.Account, &b.Name, &b.Kind, &b.Version, &config, &created); err != nil {
+	var created, archived int64
+	if err := r.Scan(&b.Key, &b.Account, &b.Name, &b.Kind, &b.Version, &config, &created, &b.Stopped, &archived); err != nil {
 		return nil, err
 	}
 	b.CreatedAt = time.UnixMicro(created).UTC()
+	if archived != 0 {
+		b.ArchivedAt = time.UnixMicro(archived).UTC()
+	}
 	return b, json.Unmarshal([]byte(config), &b.Config)
 }
 
@@ -78,9 +85,9 @@ func (s *Store) Get(ctx context.Context, account, key string) (*Bot, error) {
 	return s.one(ctx, "there is no bot "+key, "WHERE key = $1 AND account = $2", key, account)
 }
 
-// Find returns the account's bot of that key or, if it is the only one, of that name.
+// Find returns the account's bot of that key or, if it is the only one, of that name. Archived bots have their key only.
 func (s *Store) Find(ctx context.Context, account, keyOrName string) (*Bot, error) {
-	all, err := db.Collect(ctx, s.db, scanBot, selectBot+"WHERE account = $1 AND (key = $2 OR name = $2) ORDER BY key LIMIT 2", account, keyOrName)
+	all, err := db.Collect(ctx, s.db, scanBot, selectBot+"WHERE account = $1 AND (key = $2 OR name = $2 AND archived_at = 0) ORDER BY key LIMIT 2", account, keyOrName)
 	switch {
 	case err != nil:
 		return nil, err
@@ -106,15 +113,20 @@ func (s *Store) one(ctx context.Context, missing, where string, args ...any) (*B
 	return all[0], nil
 }
 
-// List returns the account's bots in order of their keys.
+// List returns the account's bots in order of their keys, without those that are archived.
 func (s *Store) List(ctx context.Context, account string) ([]*Bot, error) {
-	return db.Collect(ctx, s.db, scanBot, selectBot+"WHERE account = $1 ORDER BY key", account)
+	return db.Collect(ctx, s.db, scanBot, selectBot+"WHERE account = $1 AND archived_at = 0 ORDER BY key", account)
+}
+
+// Archived returns the account's archived bots in order of their keys.
+func (s *Store) Archived(ctx context.Context, account string) ([]*Bot, error) {
+	return db.Collect(ctx, s.db, scanBot, selectBot+"WHERE account = $1 AND archived_at > 0 ORDER BY key", account)
 }
 
 // SetConfig sets configuration values of a bot; a nil value removes the operator's, so that the version's shows again.
 func (s *Store) SetConfig(ctx context.Context, account, key string, values map[string]*string) error {
 	return s.db.TxOn(ctx, account, func(ctx context.Context) error {
-		b, err := s.Get(ctx, account, key)
+		b, err := s.active(ctx, account, key)
 		if err != nil {
 			return err
 		}
@@ -143,37 +155,17 @@ func (s *Store) SetConfig(ctx context.Context, account, key string, values map[s
 // Deploy stores a bundle as the bot's next version and switches to it. A bundle that equals the current version changes
 // nothing.
 func (s *Store) Deploy(ctx context.Context, account, key string, program *bundle.Bundle) (v Version, err error) {
-	hash, err := program.Hash()
-	if err != nil {
-		return v, err
-	}
-	data, err := program.Encode()
+	packed, err := pack(program)
 	if err != nil {
 		return v, err
 	}
 	err = s.db.TxOn(ctx, account, func(ctx context.Context) error {
-		b, err := s.Get(ctx, account, key)
+		b, err := s.active(ctx, account, key)
 		if err != nil {
 			return err
 		}
-		if !b.HasProgram() {
-			return core.Errorf(core.Conflict, "bot %s is of kind %s, which runs no program: set its configuration instead", b.Name, b.Kind)
-		}
-		var last int64
-		if err := s.db.Row(ctx, "SELECT coalesce(max(version), 0) FROM bot_version WHERE bot = $1", []any{key}, &last); err != nil {
-			return err
-		}
-		if b.Version != 0 {
-			if v, err = s.Version(ctx, key, b.Version); err != nil || v.Hash == hash {
-				return err
-			}
-		}
-		v = Version{Bot: key, Number: last + 1, Hash: hash, CreatedAt: s.now()}
-		if _, err := s.db.Exec(ctx, "INSERT INTO bot_version (bot, version, hash, bundle, created_at) VALUES ($1, $2, $3, $4, $5)",
-			key, v.Number, hash, data, v.CreatedAt.UnixMicro()); err != nil {
-			return err
-		}
-		return s.use(ctx, account, key, v.Number)
+		v, err = s.deploy(ctx, b, packed)
+		return err
 	})
 	if err != nil {
 		return v, fmt.Errorf("deploy: %w", err)
@@ -181,10 +173,47 @@ func (s *Store) Deploy(ctx context.Context, account, key string, program *bundle
 	return v, nil
 }
 
+// packedProgram is a program as it is stored.
+type packedProgram struct {
+	hash string
+	data []byte
+}
+
+func pack(program *bundle.Bundle) (*packedProgram, error) {
+	hash, err := program.Hash()
+	if err != nil {
+		return nil, err
+	}
+	data, err := program.Encode()
+	return &packedProgram{hash, data}, err
+}
+
+// deploy is Deploy as part of the transaction in ctx, for the bot as it was read there.
+func (s *Store) deploy(ctx context.Context, b *Bot, program *packedProgram) (v Version, err error) {
+	if !b.HasProgram() {
+		return v, core.Errorf(core.Conflict, "bot %s is of kind %s, which runs no program: set its configuration instead", b.Name, b.Kind)
+	}
+	var last int64
+	if err := s.db.Row(ctx, "SELECT coalesce(max(version), 0) FROM bot_version WHERE bot = $1", []any{b.Key}, &last); err != nil {
+		return v, err
+	}
+	if b.Version != 0 {
+		if v, err = s.Version(ctx, b.Key, b.Version); err != nil || v.Hash == program.hash {
+			return v, err
+		}
+	}
+	v = Version{Bot: b.Key, Number: last + 1, Hash: program.hash, CreatedAt: s.now()}
+	if _, err := s.db.Exec(ctx, "INSERT INTO bot_version (bot, version, hash, bundle, created_at) VALUES ($1, $2, $3, $4, $5)",
+		b.Key, v.Number, program.hash, program.data, v.CreatedAt.UnixMicro()); err != nil {
+		return v, err
+	}
+	return v, s.use(ctx, b.Account, b.Key, v.Number)
+}
+
 // Use switches a bot to one of its versions.
 func (s *Store) Use(ctx context.Context, account, key string, version int64) error {
 	return s.db.TxOn(ctx, account, func(ctx context.Context) error {
-		if _, err := s.Get(ctx, account, key); err != nil {
+		if _, err := s.active(ctx, account, key); err != nil {
 			return err
 		}
 		if _, err := s.Version(ctx, key, version); err != nil {

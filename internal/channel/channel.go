@@ -96,6 +96,16 @@ type SyncAdapter interface {
 	Answer(r *Request, reply *Outbound) Answer
 }
 
+// CallAdapter is an Adapter of a channel on which people stay in a call: each request of the provider is answered with
+// what is to happen in the call next, and what Send is given for a call is part of the answer to its next request.
+type CallAdapter interface {
+	Adapter
+	// Respond returns the answer to a request whose Received.Answer is nil, once everything that it brought is on disk.
+	// It may wait for what Send is given meanwhile, until ctx ends: the provider has hung up, or the server stops. Send's
+	// context ends with the server, too, so that Send may wait for the next request of a call.
+	Respond(ctx context.Context, r *Request, received Received) Answer
+}
+
 // Transporter is an Adapter whose transport type and delivery class depend on its settings; they take the place of
 // those in its Type.
 type Transporter interface {
@@ -133,6 +143,9 @@ type Answer struct {
 	// Note, when not empty, is what the operator should know of this answer, such as a reply that had to be cut. It
 	// goes to the log.
 	Note string
+	// Carries are the ids of the messages that a CallAdapter hands to the provider in this answer. Send has reported them
+	// as taken; they are failed after all when the answer cannot be written.
+	Carries []string
 }
 
 // Message is one message from a person.

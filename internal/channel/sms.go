@@ -14,8 +14,14 @@ const (
 	UCS2 Encoding = "UCS-2" // sixteen bits a unit; characters beyond the basic plane take two
 )
 
-// USSDLimit is how many units a USSD network shows at once (docs/spec/channels.md 12).
-const USSDLimit = 182
+// USSDRoom returns how many units a USSD network shows at once (docs/spec/channels.md 12). A USSD string has at most 160
+// octets, whatever the alphabet: 182 septets of GSM-7, or 80 units of UCS-2.
+func (e Encoding) USSDRoom() int {
+	if e == UCS2 {
+		return 80
+	}
+	return 182
+}
 
 // The GSM 7-bit default alphabet and its extension table, without the escape character itself (3GPP TS 23.038 6.2.1).
 const (
@@ -48,20 +54,23 @@ func Segments(text string) (encoding Encoding, units, segments int) {
 	return encoding, units, segments
 }
 
-// FitUSSD returns a text that fits one USSD screen, USSDLimit units as Segments counts them, and whether it had to be
-// cut; a cut text ends in three dots.
+// FitUSSD returns a text that fits one USSD screen, and whether it had to be cut; a cut text ends in three dots. What is
+// kept is as long as can be: a text that is cut before its first character outside GSM-7 has the room of GSM-7.
 func FitUSSD(text string) (fitted string, cut bool) {
 	encoding, units, _ := Segments(text)
-	if units <= USSDLimit {
+	if units <= encoding.USSDRoom() {
 		return text, false
 	}
 	const dots = "..."
-	kept, used := 0, len(dots)
+	kept, septets, wide, plain := 0, len(dots), len(dots), true
 	for i, r := range text {
-		if used += encoding.width(r); used > USSDLimit {
-			kept = i
+		if septets > GSM7.USSDRoom() || !plain && wide > UCS2.USSDRoom() {
 			break
 		}
+		kept = i
+		plain = plain && isGSM(string(r))
+		septets += GSM7.width(r)
+		wide += UCS2.width(r)
 	}
 	return strings.TrimRight(text[:kept], " \n") + dots, true
 }

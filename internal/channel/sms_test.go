@@ -53,9 +53,16 @@ func TestFitUSSD(t *testing.T) {
 		{r("a", 183), r("a", 179) + "...", true},
 		{r("€", 91), r("€", 91), false},
 		{r("€", 92), r("€", 89) + "...", true},
-		{r("ж", 183), r("ж", 179) + "...", true},
+		{r("ж", 80), r("ж", 80), false},
+		{r("ж", 81), r("ж", 77) + "...", true},
+		{r("😀", 40), r("😀", 40), false},
+		{r("😀", 41), r("😀", 38) + "...", true},
+		{"ж" + r("a", 80), "ж" + r("a", 76) + "...", true},
+		{r("a", 80) + "ж", r("a", 80) + "...", true}, // without the one character there is room for the others
+		{r("a", 181) + "ж", r("a", 179) + "...", true},
+		{r("€", 75) + "ж" + r("a", 9), r("€", 75) + "ж" + "a" + "...", true},
 		{r("a", 178) + "\n " + r("b", 10), r("a", 178) + "...", true},
-		{r("\xff", 300), r("\xff", 179) + "...", true},
+		{r("\xff", 300), r("\xff", 77) + "...", true},
 	} {
 		got, cut := channel.FitUSSD(c.text)
 		if got != c.want || cut != c.cut {
@@ -68,8 +75,8 @@ func FuzzFitUSSD(f *testing.F) {
 	f.Add(strings.Repeat("aж€😀\n", 60))
 	f.Fuzz(func(t *testing.T, text string) {
 		got, cut := channel.FitUSSD(text)
-		if _, units, _ := channel.Segments(got); units > channel.USSDLimit {
-			t.Errorf("%d units", units)
+		if encoding, units, _ := channel.Segments(got); units > encoding.USSDRoom() {
+			t.Errorf("%d units of %s", units, encoding)
 		}
 		if cut == (got == text) || utf8.ValidString(text) && !utf8.ValidString(got) {
 			t.Errorf("cut %v: %q", cut, got)

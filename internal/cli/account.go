@@ -14,6 +14,8 @@ type accountCommands struct {
 	List   accountList   `cmd:"" help:"List all accounts."`
 	Show   accountShow   `cmd:"" help:"Show one account."`
 	Flags  accountFlags  `cmd:"" help:"Switch on or off what an account may do."`
+
+	Keywords accountKeywords `cmd:"" help:"Show or set the texts by which people opt out."`
 }
 
 // accountView is an account as JSON.
@@ -22,11 +24,12 @@ type accountView struct {
 	Name      string        `json:"name"`
 	Parent    string        `json:"parent,omitempty"`
 	Flags     account.Flags `json:"flags"`
+	Keywords  []string      `json:"optout_keywords"`
 	CreatedAt time.Time     `json:"created_at"`
 }
 
 func viewAccount(a *account.Account) accountView {
-	return accountView{a.Key, a.Name, a.Parent, a.Flags, a.CreatedAt}
+	return accountView{a.Key, a.Name, a.Parent, a.Flags, a.OptoutKeywords, a.CreatedAt}
 }
 
 type accountCreate struct {
@@ -87,11 +90,12 @@ func (*accountShow) Run(i *invocation) error {
 func (i *invocation) showAccount(one *account.Account) error {
 	return i.fields(viewAccount(one), field{"key", one.Key}, field{"name", one.Name}, field{"parent", one.Parent},
 		field{"can_manage_optouts", yesNo(one.Flags.CanManageOptouts)}, field{"disable_optouts", yesNo(one.Flags.DisableOptouts)},
-		field{"is_developer", yesNo(one.Flags.IsDeveloper)}, field{"created", at(one.CreatedAt)})
+		field{"is_developer", yesNo(one.Flags.IsDeveloper)}, field{"optout_keywords", strings.Join(one.OptoutKeywords, ", ")},
+		field{"created", at(one.CreatedAt)})
 }
 
 type accountFlags struct {
-	Set []string `arg:"" name:"flag" placeholder:"FLAG=on|off" help:"can_manage_optouts (bots may read and change opt-outs), disable_optouts (messages go out although their receiver opted out) or is_developer, as FLAG=on or FLAG=off."`
+	Set []string `arg:"" name:"flag" placeholder:"FLAG=on|off" help:"can_manage_optouts (bots may read and change opt-outs), disable_optouts (messages go out although their receiver opted out, and no keyword opts anybody out) or is_developer, as FLAG=on or FLAG=off."`
 }
 
 func (c *accountFlags) Run(i *invocation) error {
@@ -128,6 +132,33 @@ func setFlag(flags *account.Flags, text string) error {
 		return misused("there is no flag %q: choose from can_manage_optouts, disable_optouts, is_developer", name)
 	}
 	return nil
+}
+
+type accountKeywords struct {
+	Keywords []string `arg:"" optional:"" sep:"none" name:"keyword" help:"The texts, in place of those that were set before. Whoever sends nothing but one of them has opted out; capitals do not matter."`
+	None     bool     `help:"Set none: no text opts anybody out."`
+}
+
+// Run sets keywords when some are given, and shows those that there are.
+func (c *accountKeywords) Run(i *invocation) error {
+	if c.None && len(c.Keywords) > 0 {
+		return misused("give keywords or --none, not both")
+	}
+	return i.inAccount(func(ctx context.Context, a *app.App, key string) error {
+		if c.None || len(c.Keywords) > 0 {
+			if err := a.Accounts.SetOptoutKeywords(ctx, key, c.Keywords); err != nil {
+				return err
+			}
+		}
+		one, err := a.Accounts.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		if len(one.OptoutKeywords) == 0 {
+			return i.say(viewAccount(one), "No text opts anybody out.")
+		}
+		return i.say(viewAccount(one), "People opt out by: %s", strings.Join(one.OptoutKeywords, ", "))
+	})
 }
 
 type auditCommand struct {

@@ -13,7 +13,7 @@ import (
 )
 
 type botCommands struct {
-	Create   botCreate         `cmd:"" help:"Make a bot without a program. Deploying makes one by itself."`
+	Create   botCreate         `cmd:"" help:"Make a bot: an application elsewhere (--kind http), or one without a program yet. Deploying makes one by itself."`
 	Deploy   botDeploy         `cmd:"" help:"Make a version of what is in a folder, and let it answer from now on."`
 	List     botList           `cmd:"" help:"List the bots of an account."`
 	Show     botShow           `cmd:"" help:"Show a bot and its versions."`
@@ -24,7 +24,10 @@ type botCommands struct {
 	Use      botUse            `cmd:"" help:"Let another version answer."`
 	Rollback botRollback       `cmd:"" help:"Go back to the version before the one that answers."`
 	Push     botPush           `cmd:"" help:"Let a bot begin a conversation with somebody."`
+	Token    botTokenCommands  `cmd:"" help:"The tokens by which an application speaks for a bot of kind http."`
+	Source   botSourceCommands `cmd:"" help:"URLs that a bot's script and values are fetched from when you or a web hook ask for it."`
 	Test     botTest           `cmd:"" help:"Play the conversation scripts of a folder against the bot in it."`
+	botLifeCommands
 }
 
 // botView is a bot as JSON.
@@ -32,10 +35,15 @@ type botView struct {
 	Key       string        `json:"key"`
 	Name      string        `json:"name"`
 	Kind      string        `json:"kind"`
+	State     string        `json:"state"` // running, stopped or archived
 	Version   int64         `json:"version"`
 	Versions  []versionView `json:"versions,omitempty"`
 	Warnings  []string      `json:"warnings,omitempty"`
 	CreatedAt time.Time     `json:"created_at"`
+	// Of kind http only.
+	Type  string `json:"type,omitempty"`  // http_api_nostream or http_api
+	URL   string `json:"url,omitempty"`   // below it are messages.json and the rest
+	Token string `json:"token,omitempty"` // only of a new one
 }
 
 type versionView struct {
@@ -45,7 +53,7 @@ type versionView struct {
 }
 
 func viewBot(b *bot.Bot) botView {
-	return botView{Key: b.Key, Name: b.Name, Kind: b.Kind, Version: b.Version, CreatedAt: b.CreatedAt}
+	return botView{Key: b.Key, Name: b.Name, Kind: b.Kind, State: botState(b), Version: b.Version, CreatedAt: b.CreatedAt}
 }
 
 // botName is the argument of commands on one bot.
@@ -61,20 +69,6 @@ func (n *botName) with(i *invocation, do func(context.Context, *app.App, *bot.Bo
 			return err
 		}
 		return do(ctx, a, b)
-	})
-}
-
-type botCreate struct {
-	Name string `arg:"" help:"Its name, for people and in other commands."`
-}
-
-func (c *botCreate) Run(i *invocation) error {
-	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		b, err := a.Bots.Create(ctx, account, c.Name, bot.Sandbox)
-		if err != nil {
-			return err
-		}
-		return i.say(viewBot(b), "Bot %s has the key %s.", b.Name, b.Key)
 	})
 }
 
@@ -112,6 +106,9 @@ func (c *botDeploy) Run(i *invocation) error {
 		if v.Number == b.Version {
 			outcome = "answers already: nothing has changed"
 		}
+		if b.Stopped {
+			outcome = "is there and the bot is stopped: start it"
+		}
 		b.Version = v.Number
 		view := viewBot(b)
 		view.Warnings = program.Warnings
@@ -131,20 +128,26 @@ func (i *invocation) readBundle(dir, app string) (*bundle.Bundle, error) {
 	return bundle.Read(dir, bundle.Options{App: app, Set: set})
 }
 
-type botList struct{}
+type botList struct {
+	Archived bool `help:"List those that were archived."`
+}
 
-func (*botList) Run(i *invocation) error {
+func (c *botList) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		bots, err := a.Bots.List(ctx, account)
+		list := a.Bots.List
+		if c.Archived {
+			list = a.Bots.Archived
+		}
+		bots, err := list(ctx, account)
 		if err != nil {
 			return err
 		}
 		views, rows := make([]botView, len(bots)), make([][]string, len(bots))
 		for n, b := range bots {
 			views[n] = viewBot(b)
-			rows[n] = []string{b.Key, b.Name, b.Kind, strconv.FormatInt(b.Version, 10), at(b.CreatedAt)}
+			rows[n] = []string{b.Key, b.Name, b.Kind, botState(b), strconv.FormatInt(b.Version, 10), at(b.CreatedAt)}
 		}
-		return i.table(views, []string{"KEY", "NAME", "KIND", "VERSION", "CREATED"}, rows)
+		return i.table(views, []string{"KEY", "NAME", "KIND", "STATE", "VERSION", "CREATED"}, rows)
 	})
 }
 
@@ -157,7 +160,7 @@ func (c *botShow) Run(i *invocation) error {
 			return err
 		}
 		view := viewBot(b)
-		lines := []field{{"key", b.Key}, {"name", b.Name}, {"kind", b.Kind}, {"created", at(b.CreatedAt)}}
+		lines := []field{{"key", b.Key}, {"name", b.Name}, {"kind", b.Kind}, {"state", botState(b)}, {"created", at(b.CreatedAt)}}
 		for _, v := range versions {
 			view.Versions = append(view.Versions, versionView{v.Number, v.Hash, v.CreatedAt})
 			note := ""
@@ -165,6 +168,13 @@ func (c *botShow) Run(i *invocation) error {
 				note = "  answers"
 			}
 			lines = append(lines, field{fmt.Sprint("version ", v.Number), at(v.CreatedAt) + "  " + shortened(v.Hash, 13) + note})
+		}
+		if b.Kind == bot.HTTP {
+			more, err := i.conversationFields(b, &view)
+			if err != nil {
+				return err
+			}
+			lines = append(lines, more...)
 		}
 		return i.fields(view, lines...)
 	})
@@ -211,6 +221,9 @@ type botPush struct {
 
 func (c *botPush) Run(i *invocation) error {
 	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error {
+		if !b.HasProgram() {
+			return core.Errorf(core.Conflict, "bot %s is an application elsewhere, which begins by sending a message itself", b.Name)
+		}
 		if err := a.Runtime.Trigger(ctx, b.Account, b.Key, c.Address); err != nil {
 			return err
 		}

@@ -8,11 +8,13 @@ import (
 
 	"indaba/internal/app"
 	"indaba/internal/bot"
+	"indaba/internal/bot/sandbox"
 	"indaba/internal/core"
 )
 
 type botConfigCommands struct {
-	List  botConfigList  `cmd:"" help:"List the values that a bot sees."`
+	List  botConfigList  `cmd:"" help:"List the values that a bot sees, or the settings of one of kind http."`
+	Get   botConfigGet   `cmd:"" help:"Print one value whole."`
 	Set   botConfigSet   `cmd:"" help:"Set values."`
 	Unset botConfigUnset `cmd:"" help:"Remove values that you set, so that those of the bot's folder count again."`
 }
@@ -27,18 +29,12 @@ type botConfigList struct{ botName }
 
 func (c *botConfigList) Run(i *invocation) error {
 	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error {
-		views := map[string]valueView{}
-		if b.Version != 0 {
-			program, err := a.Bots.Program(ctx, b.Key, b.Version)
-			if err != nil {
-				return err
-			}
-			for key, value := range program.Config {
-				views[key] = valueView{value, "version"}
-			}
+		if b.Kind == bot.HTTP {
+			return i.listSettings(b)
 		}
-		for key, value := range b.Config {
-			views[key] = valueView{value, "operator"}
+		views, err := values(ctx, a, b)
+		if err != nil {
+			return err
 		}
 		var rows [][]string
 		for _, key := range slices.Sorted(maps.Keys(views)) {
@@ -48,9 +44,51 @@ func (c *botConfigList) Run(i *invocation) error {
 	})
 }
 
+// values returns what a bot sees: the operator's values, and those of its version that they leave.
+func values(ctx context.Context, a *app.App, b *bot.Bot) (map[string]valueView, error) {
+	views := map[string]valueView{}
+	if b.Version != 0 {
+		program, err := a.Bots.Program(ctx, b.Key, b.Version)
+		if err != nil {
+			return nil, err
+		}
+		for key, value := range program.Config {
+			views[key] = valueView{value, "version"}
+		}
+	}
+	for key, value := range b.Config {
+		views[key] = valueView{value, "operator"}
+	}
+	return views, nil
+}
+
+type botConfigGet struct {
+	botName
+	Key    string `arg:"" help:"The key of the value, or the name of the setting."`
+	Reveal bool   `help:"Show the password in a push URL."`
+}
+
+func (c *botConfigGet) Run(i *invocation) error {
+	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error {
+		if b.Kind == bot.HTTP {
+			return i.showSetting(b, c.Key, c.Reveal)
+		}
+		views, err := values(ctx, a, b)
+		if err != nil {
+			return err
+		}
+		view, ok := views[c.Key]
+		if !ok {
+			return core.Errorf(core.NotFound, "bot %s has no value %s: see indaba bot config list %s", b.Name, c.Key, b.Name)
+		}
+		return i.say(view, "%s", view.Value)
+	})
+}
+
 type botConfigSet struct {
 	botName
-	Set []string `arg:"" sep:"none" name:"value" placeholder:"KEY=VALUE" help:"Values as KEY=VALUE; VALUE may be @FILE, or - for a line of standard input."`
+	Set  []string `arg:"" sep:"none" name:"value" placeholder:"KEY=VALUE" help:"Values as KEY=VALUE; VALUE may be @FILE, or - for a line of standard input. Of a bot of kind http: its settings, such as push_message_url=https://example.org/in."`
+	Text bool     `help:"Take values as they are, without looking whether they are JSON as bots on the toolkit need it."`
 }
 
 func (c *botConfigSet) Run(i *invocation) error {
@@ -58,11 +96,21 @@ func (c *botConfigSet) Run(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	changes := map[string]*string{}
-	for key, value := range values {
-		changes[key] = &value
-	}
-	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error { return i.changeConfig(ctx, a, b, changes) })
+	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error {
+		if b.Kind == bot.HTTP {
+			return i.changeSettings(ctx, a, b, values)
+		}
+		changes := map[string]*string{}
+		for key, value := range values {
+			if !c.Text {
+				if err := sandbox.CheckConfig(key, value); err != nil {
+					return err
+				}
+			}
+			changes[key] = &value
+		}
+		return i.changeConfig(ctx, a, b, changes)
+	})
 }
 
 type botConfigUnset struct {
@@ -73,6 +121,13 @@ type botConfigUnset struct {
 func (c *botConfigUnset) Run(i *invocation) error {
 	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error {
 		changes := map[string]*string{}
+		if b.Kind == bot.HTTP {
+			unset := map[string]string{}
+			for _, key := range c.Keys {
+				unset[key] = ""
+			}
+			return i.changeSettings(ctx, a, b, unset)
+		}
 		for _, key := range c.Keys {
 			if _, ok := b.Config[key]; !ok {
 				return core.Errorf(core.NotFound, "nobody has set %s on bot %s", key, b.Name)

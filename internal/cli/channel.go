@@ -25,6 +25,8 @@ type channelCommands struct {
 	Enable  channelEnable  `cmd:"" help:"Switch a channel on."`
 	Disable channelDisable `cmd:"" help:"Switch a channel off: its webhooks are refused, and its messages wait."`
 	Resume  channelResume  `cmd:"" help:"Deliver again on a channel that was paused because its provider refused us."`
+	Rename  channelRename  `cmd:"" help:"Give a channel another name."`
+	Remove  channelRemove  `cmd:"" help:"Take a channel away for good, with its settings and routes. What waits to be sent by it fails."`
 	Types   channelTypes   `cmd:"" help:"List the types of channels, or the settings of one."`
 }
 
@@ -239,6 +241,33 @@ type channelResume struct{ channelName }
 func (c *channelResume) Run(i *invocation) error {
 	return c.with(i, false, func(ctx context.Context, a *app.App, one *gateway.Channel) error {
 		return a.Channels.SetTrouble(ctx, one.Account, one.Key, "")
+	})
+}
+
+type channelRename struct {
+	channelName
+	Name string `arg:"" help:"Its new name."`
+}
+
+func (c *channelRename) Run(i *invocation) error {
+	return c.with(i, false, func(ctx context.Context, a *app.App, one *gateway.Channel) error {
+		return a.Channels.Rename(ctx, one.Account, one.Key, c.Name)
+	})
+}
+
+type channelRemove struct{ channelName }
+
+func (c *channelRemove) Run(i *invocation) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
+		one, err := a.Channels.Find(ctx, account, c.Channel)
+		if err != nil {
+			return err
+		}
+		if err := a.Gateway.Remove(ctx, account, one.Key); err != nil {
+			return err
+		}
+		return i.say(map[string]string{"removed": one.Key}, "Channel %s is gone, and its settings and routes with it. "+
+			"What waits to be sent by it fails as soon as a server runs.", one.Name)
 	})
 }
 

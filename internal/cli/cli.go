@@ -45,6 +45,11 @@ type commands struct {
 	Bot     botCommands     `cmd:"" help:"Bots: deploy, configure, watch and replay them."`
 	Talk    simulateCommand `cmd:"" name:"simulate" help:"Talk to a bot in the terminal, over a simulated phone."`
 	Parked  parkedCommands  `cmd:"" help:"Messages that a bot failed on and that wait for you."`
+	Push    pushCommands    `cmd:"" help:"Pushes to applications that failed."`
+	Contact contactCommands `cmd:"" help:"Contacts: find them, bring them in from files and out to files."`
+	Group   groupCommands   `cmd:"" help:"Contact groups."`
+	Optout  optoutCommands  `cmd:"" help:"Who does not want to be written to."`
+	Metric  metricCommands  `cmd:"" help:"Numbers over time that bots and applications fire."`
 	Message messageCommands `cmd:"" help:"The message log."`
 	Audit   auditCommand    `cmd:"" help:"Who changed what, newest first."`
 }
@@ -115,24 +120,31 @@ func complain(w io.Writer, err error) {
 	}
 }
 
-// printHelp leaves the server's settings out of the help of commands that they do not change much: they would hide the
-// few flags that such a command has of its own.
+// printHelp puts the flags of a command before those of all commands, and leaves the server's settings out of the help of
+// commands that they do not change much: they would hide the few flags that such a command has of its own.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	selected := ctx.Selected()
 	for selected != nil && selected.Parent != nil && selected.Parent.Type != kong.ApplicationNode {
 		selected = selected.Parent
 	}
+	general := &kong.Group{Key: "general", Title: "Flags of all commands:"}
+	server := false
 	if selected != nil {
 		switch selected.Name {
 		case "serve", "demo", "config":
-			return kong.DefaultHelpPrinter(options, ctx)
+			server, general.Title = true, "General:"
 		}
 	}
 	for _, flag := range ctx.Model.Flags {
 		switch flag.Name {
-		case "help", "json", "account", "data", "config", "database":
+		case "help":
+			continue
+		case "json", "account", "data", "config", "database":
 		default:
-			flag.Hidden = true
+			flag.Hidden = flag.Hidden || !server
+		}
+		if flag.Group == nil && selected != nil {
+			flag.Group = general
 		}
 	}
 	return kong.DefaultHelpPrinter(options, ctx)

@@ -74,9 +74,10 @@ func withAccount(t *testing.T) indaba {
 }
 
 var (
-	keyPattern  = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
-	timePattern = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`)
-	hashPattern = regexp.MustCompile(`\b[0-9a-f]{12}…`)
+	keyPattern   = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
+	timePattern  = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`)
+	hashPattern  = regexp.MustCompile(`\b[0-9a-f]{12}…`)
+	tokenPattern = regexp.MustCompile(`\b[0-9a-f]{8}\n`)
 )
 
 // golden compares text with a golden file. What differs between runs is masked, at the same width.

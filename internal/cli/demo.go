@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 
 	"indaba/internal/app"
@@ -11,6 +12,13 @@ import (
 
 type demoCommand struct {
 	Ready string `placeholder:"FILE" help:"Write addresses, keys and secrets to this file, as JSON, once the server answers."`
+}
+
+// Help says what the short help has no room for.
+func (*demoCommand) Help() string {
+	return "It begins an account with channels, bots and credentials of its own, prints what to try, and plays the world around them: " +
+		"nothing leaves this machine. Its data live in ./" + demoData + " unless --data names another directory, and the next start goes on with " +
+		"them."
 }
 
 // demoData is where a demonstration lives unless somebody says otherwise: never among an operator's own data.
@@ -28,18 +36,19 @@ func (c *demoCommand) Run(i *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	clinics, err := demo.OpenClinics(i.ctx, earlier.Clinics)
+	outside, err := demo.OpenOutside(i.ctx, earlier.Clinics)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, clinics.Close()) }()
+	defer func() { err = errors.Join(err, outside.Close()) }()
 	// Scripts may not call this machine; the demonstration needs exactly this one address of it.
-	i.config.Egress.AllowHosts = append(i.config.Egress.AllowHosts, clinics.Addr())
+	i.config.Egress.AllowHosts = append(i.config.Egress.AllowHosts, outside.Addr())
 	return serve(i.config, i.stderr, func(ctx context.Context, a *app.App) error {
-		facts, missing, err := demo.Prepare(ctx, a, clinics.Addr())
+		facts, missing, err := demo.Prepare(ctx, a, outside.Addr())
 		if err != nil {
 			return err
 		}
+		outside.Meet(facts, a.Addr())
 		if c.Ready != "" {
 			if err := demo.WriteFile(c.Ready, facts); err != nil {
 				return err
@@ -48,6 +57,6 @@ func (c *demoCommand) Run(i *invocation) (err error) {
 		if i.json {
 			return i.print(facts, nil)
 		}
-		return facts.Guide(i.w, i.config.Data, missing)
+		return facts.Guide(i.w, os.Args[0], i.config.Data, missing)
 	})
 }

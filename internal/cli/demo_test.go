@@ -22,7 +22,7 @@ type facts struct {
 	Token    string
 	Admin    struct{ Email, Password string }
 	Channels []struct{ Key, Name, Type, Address, Webhook, Secret string }
-	Bots     []struct{ Key, Name, Kind, Token string }
+	Bots     []struct{ Key, Name, Kind, Token, Type, URL string }
 }
 
 // startDemo starts the demonstration and returns what the ready file says.
@@ -55,7 +55,7 @@ func TestDemo(t *testing.T) {
 	if status, _ := get(t, first.URL+"/readyz"); status != http.StatusOK {
 		t.Errorf("readyz answers %d", status)
 	}
-	if first.Token == "" || first.Admin.Password == "" || len(first.Channels) != 3 {
+	if first.Token == "" || first.Admin.Password == "" || len(first.Channels) != 5 {
 		t.Errorf("got %+v", first)
 	}
 	_, err := bundle.BuiltinSet()
@@ -76,6 +76,9 @@ func TestDemo(t *testing.T) {
 	server, second := startDemo(t, data)
 	for i := range first.Channels { // the port is another one
 		first.Channels[i].Webhook = strings.Replace(first.Channels[i].Webhook, first.URL, second.URL, 1)
+	}
+	for i := range first.Bots {
+		first.Bots[i].URL = strings.Replace(first.Bots[i].URL, first.URL, second.URL, 1)
 	}
 	first.URL = second.URL
 	if !reflect.DeepEqual(first, second) {

@@ -107,7 +107,8 @@ func TestGettingStarted(t *testing.T) {
 		}
 		printed.Write(output)
 	}
-	for _, want := range []string{"CON What is your name?", "END Hello Thandi!", "Bot hello", "1 conversation"} {
+	for _, want := range []string{"CON What is your name?", "END Hello Thandi!", "Bot hello", "1 conversation",
+		`"content":"Your order is ready."`, `"name":"Thandi"`, "phone", "token.create"} {
 		if !strings.Contains(printed.String(), want) {
 			t.Errorf("the page's commands do not print %q but\n%s", want, printed.String())
 		}

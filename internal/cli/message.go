@@ -1,21 +1,25 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
 	"indaba/internal/app"
+	"indaba/internal/contact"
 	"indaba/internal/core"
 	"indaba/internal/message"
 )
 
 type messageCommands struct {
-	List messageList `cmd:"" help:"List the newest messages."`
-	Show messageShow `cmd:"" help:"Show a message, what became of it, and its replies."`
+	List   messageList   `cmd:"" aliases:"search" help:"List the newest messages, or the newest of some."`
+	Show   messageShow   `cmd:"" help:"Show a message, what became of it, and its replies."`
+	Export messageExport `cmd:"" help:"Write messages or events to standard output as JSON lines or CSV, oldest first."`
 }
 
 // messageView is a message as JSON.
@@ -54,29 +58,137 @@ func content(m *core.Message) string {
 	return *m.Content
 }
 
-type messageList struct {
+// messageFilter says which messages a command is about.
+type messageFilter struct {
+	Bot     string `placeholder:"KEY|NAME" help:"Only messages that this bot got or sent."`
+	Channel string `placeholder:"KEY|NAME" help:"Only messages of this channel."`
 	Address string `placeholder:"+27…" help:"Only messages with this person, as the channel writes the address."`
+	Since   string `placeholder:"TIME" help:"Only from this time on: 2026-03-01, or 2026-03-01T08:00:00Z, in UTC unless it says otherwise."`
+	Until   string `placeholder:"TIME" help:"Only up to this time."`
+}
+
+// selection returns what the filter means.
+func (f *messageFilter) selection(ctx context.Context, a *app.App, account string) (sel message.Selection, err error) {
+	sel = message.Selection{Account: account, Address: f.Address}
+	if f.Bot != "" {
+		b, err := a.Bots.Find(ctx, account, f.Bot)
+		if err != nil {
+			return sel, err
+		}
+		sel.Bot = b.Key
+	}
+	if f.Channel != "" {
+		c, err := a.Channels.Find(ctx, account, f.Channel)
+		if err != nil {
+			return sel, err
+		}
+		sel.Channel = c.Key
+	}
+	if sel.From, err = readMoment("--since", f.Since); err != nil {
+		return sel, err
+	}
+	sel.Until, err = readMoment("--until", f.Until)
+	return sel, err
+}
+
+// readMoment reads a time that somebody has typed; the empty text is none.
+func readMoment(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := contact.ParseMoment(text)
+	if err != nil {
+		return at, misused("%s: %q is no time: write it like 2026-03-01 or 2026-03-01T08:00:00Z", flag, text)
+	}
+	return at, nil
+}
+
+type messageList struct {
+	messageFilter
+	Way     string `enum:"in,out,both" default:"both" help:"Which way they went: in, out or both."`
+	Content string `placeholder:"REGEX" help:"Only messages whose text matches this regular expression (RE2 syntax; (?i) at its beginning ignores case)."`
 	Limit   int    `short:"n" default:"20" help:"How many messages."`
 }
 
 func (c *messageList) Run(i *invocation) error {
+	pattern, err := regexp.Compile(c.Content)
+	if err != nil {
+		return misused("--content: %v", err)
+	}
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		messages, err := a.Messages.Recent(ctx, account, c.Address, c.Limit)
+		sel, err := c.selection(ctx, a, account)
 		if err != nil {
 			return err
 		}
-		names, err := readNames(ctx, a, account)
+		sel.NewestFirst, sel.Direction = true, map[string]core.Direction{"in": core.Inbound, "out": core.Outbound}[c.Way]
+		messages, err := newest(ctx, a, sel, c.Limit, func(m *core.Message) bool { return pattern.MatchString(content(m)) })
 		if err != nil {
 			return err
 		}
-		views, rows := make([]messageView, len(messages)), make([][]string, len(messages))
-		for n, m := range messages {
-			views[n] = viewMessage(m)
-			rows[n] = []string{m.ID, at(m.CreatedAt), views[n].Direction, m.Address(), names.of(m.Channel), m.Status.String(),
-				shortened(content(m), 60)}
-		}
-		return i.table(views, []string{"ID", "TIME", "WAY", "PERSON", "CHANNEL", "STATUS", "CONTENT"}, rows)
+		return i.listMessages(ctx, a, account, messages)
 	})
+}
+
+// newest reads back through a selection until it has enough.
+func newest(ctx context.Context, a *app.App, sel message.Selection, limit int, wanted func(*core.Message) bool) (found []*core.Message, err error) {
+	for page, err := range a.Messages.Pages(ctx, sel) {
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range page {
+			if len(found) >= limit {
+				return found, nil
+			}
+			if wanted(m) {
+				found = append(found, m)
+			}
+		}
+	}
+	return found, nil
+}
+
+func (i *invocation) listMessages(ctx context.Context, a *app.App, account string, messages []*core.Message) error {
+	names, err := readNames(ctx, a, account)
+	if err != nil {
+		return err
+	}
+	views, rows := make([]messageView, len(messages)), make([][]string, len(messages))
+	for n, m := range messages {
+		views[n] = viewMessage(m)
+		rows[n] = []string{m.ID, at(m.CreatedAt), views[n].Direction, m.Address(), names.of(m.Channel), m.Status.String(),
+			shortened(content(m), 60)}
+	}
+	return i.table(views, []string{"ID", "TIME", "WAY", "PERSON", "CHANNEL", "STATUS", "CONTENT"}, rows)
+}
+
+type messageExport struct {
+	messageFilter
+	What   string `arg:"" enum:"inbound,outbound,events" help:"inbound or outbound messages, or events: what became of outbound ones."`
+	Format string `enum:"json,csv" default:"json" help:"json (one object to a line) or csv."`
+}
+
+func (c *messageExport) Run(i *invocation) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
+		sel, err := c.selection(ctx, a, account)
+		if err != nil {
+			return err
+		}
+		to, csv := lineWriter{bufio.NewWriter(i.w)}, c.Format == "csv"
+		if c.What == "events" {
+			return a.Exports.ExportEvents(ctx, sel, csv, to)
+		}
+		sel.Direction = map[string]core.Direction{"inbound": core.Inbound, "outbound": core.Outbound}[c.What]
+		return a.Exports.ExportMessages(ctx, sel, csv, to)
+	})
+}
+
+// lineWriter writes an export to where a command prints.
+type lineWriter struct{ *bufio.Writer }
+
+// Line writes one line.
+func (w lineWriter) Line(text []byte) error {
+	_, err := w.Write(text)
+	return err
 }
 
 type messageShow struct {

@@ -65,12 +65,21 @@ type parkedNumbers struct {
 	Number []int64 `arg:"" help:"Numbers, as indaba parked list shows them."`
 }
 
-func (c *parkedNumbers) each(i *invocation, outcome string, do func(context.Context, *app.App, string, int64) error) error {
+// each does something to parked mail, to all of it or none, and notes it.
+func (c *parkedNumbers) each(i *invocation, action, outcome string, do func(*message.Mailbox, context.Context, string, int64) error) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		for _, number := range c.Number {
-			if err := do(ctx, a, account, number); err != nil {
-				return err
+		if err := a.DB.TxOn(ctx, account, func(ctx context.Context) error {
+			for _, number := range c.Number {
+				if err := do(a.Messages.Mailbox, ctx, account, number); err != nil {
+					return err
+				}
+				if err := a.Accounts.Audit(ctx, account, action, strconv.FormatInt(number, 10), nil); err != nil {
+					return err
+				}
 			}
+			return nil
+		}); err != nil {
+			return err
 		}
 		return i.say(map[string]any{outcome: c.Number}, "%d %s.", len(c.Number), outcome)
 	})
@@ -79,15 +88,11 @@ func (c *parkedNumbers) each(i *invocation, outcome string, do func(context.Cont
 type parkedRetry struct{ parkedNumbers }
 
 func (c *parkedRetry) Run(i *invocation) error {
-	return c.each(i, "retried", func(ctx context.Context, a *app.App, account string, number int64) error {
-		return a.Messages.Mailbox.Retry(ctx, account, number)
-	})
+	return c.each(i, "parked.retry", "retried", (*message.Mailbox).Retry)
 }
 
 type parkedDrop struct{ parkedNumbers }
 
 func (c *parkedDrop) Run(i *invocation) error {
-	return c.each(i, "dropped", func(ctx context.Context, a *app.App, account string, number int64) error {
-		return a.Messages.Mailbox.Drop(ctx, account, number)
-	})
+	return c.each(i, "parked.drop", "dropped", (*message.Mailbox).Drop)
 }

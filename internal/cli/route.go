@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"indaba/internal/app"
+	"indaba/internal/bot"
+	"indaba/internal/gateway"
 	"indaba/internal/routing"
 )
 
@@ -45,21 +47,26 @@ func (*routeList) Run(i *invocation) error {
 // names are what the things of an account are called, by key.
 type names map[string]string
 
+// readNames reads what there is, and what there was: the message log speaks of both.
 func readNames(ctx context.Context, a *app.App, account string) (names, error) {
 	found := names{}
-	channels, err := a.Channels.List(ctx, account)
-	if err != nil {
-		return nil, err
+	for _, list := range []func(context.Context, string) ([]*gateway.Channel, error){a.Channels.Removed, a.Channels.List} {
+		channels, err := list(ctx, account)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range channels {
+			found[c.Key] = c.Name
+		}
 	}
-	for _, c := range channels {
-		found[c.Key] = c.Name
-	}
-	bots, err := a.Bots.List(ctx, account)
-	if err != nil {
-		return nil, err
-	}
-	for _, b := range bots {
-		found[b.Key] = b.Name
+	for _, list := range []func(context.Context, string) ([]*bot.Bot, error){a.Bots.Archived, a.Bots.List} {
+		bots, err := list(ctx, account)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range bots {
+			found[b.Key] = b.Name
+		}
 	}
 	routers, err := a.Routes.Routers(ctx, account)
 	for _, r := range routers {

@@ -12,7 +12,8 @@ import (
 type routerCommands struct {
 	Create routerCreate `cmd:"" help:"Make a router."`
 	List   routerList   `cmd:"" help:"List the routers of an account."`
-	Delete routerDelete `cmd:"" help:"Remove a router and its routes."`
+	Rename routerRename `cmd:"" help:"Give a router another name."`
+	Delete routerDelete `cmd:"" aliases:"remove" help:"Remove a router and its routes."`
 }
 
 // routerView is a router as JSON.
@@ -70,6 +71,27 @@ func (*routerList) Run(i *invocation) error {
 			rows[n] = []string{r.Key, r.Name, r.Type, shortened(string(config), 100)}
 		}
 		return i.table(views, []string{"KEY", "NAME", "TYPE", "CONFIG"}, rows)
+	})
+}
+
+type routerRename struct {
+	Router string `arg:"" help:"Its key or name."`
+	Name   string `arg:"" help:"Its new name."`
+}
+
+func (c *routerRename) Run(i *invocation) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
+		r, err := findRouter(ctx, a, account, c.Router)
+		if err != nil {
+			return err
+		}
+		if err := a.Routes.RenameRouter(ctx, account, r.Key, c.Name); err != nil {
+			return err
+		}
+		if r, err = findRouter(ctx, a, account, r.Key); err != nil {
+			return err
+		}
+		return i.say(viewRouter(r), "Router %s is called %s now.", c.Router, r.Name)
 	})
 }
 

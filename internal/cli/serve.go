@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -23,14 +24,24 @@ func (*serveCommand) Run(i *invocation) error {
 	}
 	return serve(i.config, i.stderr, func(ctx context.Context, a *app.App) error {
 		slog.InfoContext(ctx, "listening", "address", a.Addr().String(), "url", a.URL(), "version", version())
-		return nil
+		accounts, err := a.Accounts.List(ctx, "", 1)
+		if err == nil && len(accounts) == 0 {
+			slog.WarnContext(ctx, "there is no account yet: make one with \"indaba account create NAME\"; the server takes notice by itself",
+				"data", a.Config.Data)
+		}
+		return err
 	})
 }
+
+// heapFloor is memory that is reserved and never touched, so that it is none to the system. It makes the garbage collector
+// wait until as much has been used: on the few megabytes that a busy server keeps it would run a hundred times a second.
+const heapFloor = 16 << 20
 
 // serve runs a server. started is called once it answers; its error stops the server. The first interrupt stops the
 // server in order; a second one, and whatever the server cannot live with, end the process at once: no further byte may
 // be written then.
 func serve(c *config.Config, stderr io.Writer, started func(context.Context, *app.App) error) error {
+	defer runtime.KeepAlive(make([]byte, heapFloor))
 	ctx := context.Background()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

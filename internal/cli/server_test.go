@@ -236,6 +236,9 @@ func TestTurnsAndParked(t *testing.T) {
 	if text := p.must("parked", "list"); text != "There are none.\n" {
 		t.Errorf("after the drop:\n%s", text)
 	}
+	if audit := p.must("audit"); !strings.Contains(audit, "parked.drop") {
+		t.Errorf("the audit log:\n%s", audit)
+	}
 
 	var messages []struct{ ID, Direction, Status, Content string }
 	p.object(&messages, "message", "list", "--address", "+27821234567")

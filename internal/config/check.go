@@ -28,6 +28,7 @@ func (c *Config) Check() error {
 	k.publicURL(c.PublicURL)
 	k.positive("max_body", int64(c.MaxBody))
 	k.require("shutdown_grace", c.ShutdownGrace >= 0, "is negative: 0s stops at once")
+	k.api(&c.API)
 	k.oneOf("log_format", c.Log.Format, "text", "json")
 	k.bot(&c.Bot)
 	k.positive("kv_quota", int64(c.KV.Quota))
@@ -35,6 +36,8 @@ func (c *Config) Check() error {
 	k.positive("egress_max_body", int64(c.Egress.MaxBody))
 	k.duration("egress_timeout", c.Egress.Timeout)
 	k.duration("delivery_give_up_after", c.Delivery.GiveUpAfter)
+	k.positive("import_max_file", int64(c.Import.MaxFile))
+	k.duration("import_keep", c.Import.Keep)
 	k.duration("retention_turns", c.Retention.Turns)
 	k.positive("retention_turns_per_bot", int64(c.Retention.TurnsPerBot))
 	return errors.Join(k.problems...)
@@ -58,6 +61,16 @@ func (k *checker) duration(setting string, d time.Duration) {
 
 func (k *checker) oneOf(setting, value string, allowed ...string) {
 	k.require(setting, slices.Contains(allowed, value), "is %q: must be %s", value, strings.Join(allowed, " or "))
+}
+
+func (k *checker) api(a *API) {
+	k.require("api_page_size", a.PageSize >= 1 && a.PageSize <= 1000, "is %d: must be 1 to 1000", a.PageSize)
+	k.positive("api_max_points", int64(a.MaxPoints))
+	k.positive("api_downloads", int64(a.Downloads))
+	k.require("api_conversation_requests", a.ConversationRequests != 0,
+		"is 0, with which nobody could send: write -1 for any number")
+	k.positive("api_token_rate", int64(a.TokenRate))
+	k.positive("api_address_rate", int64(a.AddressRate))
 }
 
 func (k *checker) bot(b *Bot) {

@@ -26,15 +26,28 @@ type Config struct {
 
 	Listen        string        `name:"listen" default:"127.0.0.1:8080" help:"Address and port to serve HTTP on. Port 0 takes a free one."`
 	PublicURL     string        `name:"public-url" placeholder:"URL" help:"Address by which providers reach this server, such as https://chat.example.org. Empty: http:// and the listen address."`
+	TrustProxy    bool          `name:"trust-proxy" help:"Take callers' addresses from X-Forwarded-For. Only behind a proxy that sets it: otherwise callers write what they like."`
 	MaxBody       Bytes         `name:"max-body" default:"1MiB" help:"Largest request body that is read."`
 	ShutdownGrace time.Duration `name:"shutdown-grace" default:"20s" help:"Time that requests, turns and sends under way get to finish when the server stops."`
 
+	API       API       `embed:"" prefix:"api-" group:"HTTP APIs"`
 	Log       Log       `embed:"" prefix:"log-" group:"Log"`
 	Bot       Bot       `embed:"" prefix:"bot-" group:"Bots"`
 	KV        KV        `embed:"" prefix:"kv-" group:"Bots"`
 	Egress    Egress    `embed:"" prefix:"egress-" group:"Calls from scripts and webhooks to the outside"`
 	Delivery  Delivery  `embed:"" prefix:"delivery-" group:"Messages out"`
+	Import    Import    `embed:"" prefix:"import-" group:"Imports of contacts"`
 	Retention Retention `embed:"" prefix:"retention-" group:"How long records are kept"`
+}
+
+// API bounds what clients of the HTTP APIs get at a time (docs/spec/vumi-http.md 2, 6.3 and 9.5).
+type API struct {
+	PageSize             int `name:"page-size" default:"500" help:"Records in one page of a list, unless the client asks for fewer: 1 to 1000."`
+	MaxPoints            int `name:"max-points" default:"10000" help:"Values in one answer of the metrics API."`
+	Downloads            int `name:"downloads" default:"16" help:"Lists that one account may be streaming at once."`
+	ConversationRequests int `name:"conversation-requests" default:"10" help:"Requests to its HTTP API conversations that one account may have open at once, streams included; more are answered 403. -1: any number."`
+	TokenRate            int `name:"token-rate" default:"10000" help:"Requests per second for one API token."`
+	AddressRate          int `name:"address-rate" default:"20000" help:"Requests per second from one address."`
 }
 
 // Log says what is logged and how. Logs go to standard error.
@@ -51,7 +64,7 @@ type Bot struct {
 	Isolation string        `name:"isolation" default:"pooled" help:"pooled: machines are used again; fresh: a new machine for each turn; process: machines in child processes, for code you do not trust."`
 	Turns     int           `name:"turns" default:"256" help:"Turns under way at once, waiting ones included."`
 	// HelperMetadata is docs/spec/vumi-sandbox.md 9.5, allowed_helper_metadata.
-	HelperMetadata []string `name:"helper-metadata" sep:"," placeholder:"KEY,..." help:"Keys that bots may put into the helper_metadata of what they send, such as voice."`
+	HelperMetadata []string `name:"helper-metadata" sep:"," placeholder:"KEY" help:"Keys that bots may put into the helper_metadata of what they send, such as voice."`
 	LogLines       int      `name:"log-lines" default:"1000" help:"Newest log lines kept for each bot."`
 }
 
@@ -62,7 +75,7 @@ type KV struct {
 
 // Egress fences in the HTTP calls that scripts and webhooks make (docs/spec/vumi-sandbox.md 9.4).
 type Egress struct {
-	AllowHosts []string      `name:"allow-hosts" sep:"," placeholder:"HOST,..." help:"Hosts, addresses or networks (10.1.0.0/16) that may be called although they are private."`
+	AllowHosts []string      `name:"allow-hosts" sep:"," placeholder:"HOST" help:"Hosts, addresses or networks (10.1.0.0/16) that may be called although they are private."`
 	MaxBody    Bytes         `name:"max-body" default:"128KiB" help:"Largest response body that is read."`
 	Timeout    time.Duration `name:"timeout" default:"30s" help:"Time for one call, redirects included."`
 }
@@ -70,6 +83,12 @@ type Egress struct {
 // Delivery sets when an outbound message is given up. How often it is tried is a setting of its channel.
 type Delivery struct {
 	GiveUpAfter time.Duration `name:"give-up-after" default:"24h" help:"Time after which no further attempt is made."`
+}
+
+// Import bounds what comes in as files (docs/spec/admin.md 2).
+type Import struct {
+	MaxFile Bytes         `name:"max-file" default:"1GiB" help:"Largest file of contacts that is taken over HTTP."`
+	Keep    time.Duration `name:"keep" default:"30d" help:"How long imports and their reports are kept after their last row."`
 }
 
 // Retention bounds the turn log by age and by count; whatever is over either bound is deleted.

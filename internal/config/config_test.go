@@ -73,6 +73,8 @@ func TestEveryKindOfValueFromEverySource(t *testing.T) {
 	want.Egress.AllowHosts = []string{"10.1.0.0/16", "intranet.example.org"}
 	want.PublicURL = "https://chat.example.org"
 	want.Log.Level = -4
+	want.TrustProxy = true
+	want.API.ConversationRequests = -1
 	tests := map[string]struct {
 		yaml      string
 		env, args []string
@@ -84,13 +86,16 @@ egress_allow_hosts: [10.1.0.0/16, intranet.example.org]
 public_url: https://chat.example.org
 log:
   level: debug
+trust_proxy: true
+api: {conversation_requests: -1}
 `},
 		"environment": {env: []string{"INDABA_BOT_CPU=90s", "INDABA_BOT_WALL=36h", "INDABA_MAX_BODY=5242880",
 			"INDABA_EGRESS_ALLOW_HOSTS=10.1.0.0/16,intranet.example.org", "INDABA_PUBLIC_URL=https://chat.example.org",
-			"INDABA_LOG_LEVEL=DEBUG"}},
+			"INDABA_LOG_LEVEL=DEBUG", "INDABA_TRUST_PROXY=true", "INDABA_API_CONVERSATION_REQUESTS=-1"}},
 		"flags": {args: []string{"--bot-cpu", "90s", "--bot-wall=1d12h", "--max-body=5120 KiB",
 			"--egress-allow-hosts=10.1.0.0/16", "--egress-allow-hosts=intranet.example.org",
-			"--public-url=https://chat.example.org", "--log-level=debug"}},
+			"--public-url=https://chat.example.org", "--log-level=debug", "--trust-proxy",
+			"--api-conversation-requests=-1"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

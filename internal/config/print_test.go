@@ -19,6 +19,8 @@ func TestPrintReadsBackToTheSameSettings(t *testing.T) {
 	changed.ShutdownGrace = 0
 	changed.Retention.Turns = 36*time.Hour + 10*time.Minute
 	changed.MaxBody = 1000
+	changed.TrustProxy = true
+	changed.API.ConversationRequests = -1
 	changed.Egress.AllowHosts = []string{"a", "::1"}
 	changed.Database = "postgres://localhost/x?sslmode=disable"
 	for name, want := range map[string]*config.Config{"default": config.Default(), "changed": changed} {

@@ -7,7 +7,6 @@
 package contact
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -48,45 +47,6 @@ type Contact struct {
 	Groups        []string // keys, each once, in the order in which they were added; they need not name groups
 	Extra         map[string]string
 	Subscription  map[string]string
-}
-
-// MarshalJSON writes exactly the 18 fields of docs/spec/vumi-http.md 3.1, lists and objects never null.
-func (c Contact) MarshalJSON() ([]byte, error) {
-	record := struct {
-		Version       int               `json:"$VERSION"`
-		Key           string            `json:"key"`
-		Account       string            `json:"user_account"`
-		CreatedAt     string            `json:"created_at"`
-		Name          *string           `json:"name"`
-		Surname       *string           `json:"surname"`
-		EmailAddress  *string           `json:"email_address"`
-		DateOfBirth   *string           `json:"dob"`
-		Msisdn        string            `json:"msisdn"`
-		TwitterHandle *string           `json:"twitter_handle"`
-		FacebookID    *string           `json:"facebook_id"`
-		BBMPin        *string           `json:"bbm_pin"`
-		GTalkID       *string           `json:"gtalk_id"`
-		MxitID        *string           `json:"mxit_id"`
-		WeChatID      *string           `json:"wechat_id"`
-		Groups        []string          `json:"groups"`
-		Extra         map[string]string `json:"extra"`
-		Subscription  map[string]string `json:"subscription"`
-	}{recordVersion, c.Key, c.Account, FormatTime(c.CreatedAt), c.Name, c.Surname, c.EmailAddress, nil, c.Msisdn,
-		c.TwitterHandle, c.FacebookID, c.BBMPin, c.GTalkID, c.MxitID, c.WeChatID, c.Groups, c.Extra, c.Subscription}
-	if c.DateOfBirth != nil {
-		record.DateOfBirth = new(FormatTime(*c.DateOfBirth))
-	}
-	// A contact that was never stored may lack these.
-	if record.Groups == nil {
-		record.Groups = []string{}
-	}
-	if record.Extra == nil {
-		record.Extra = map[string]string{}
-	}
-	if record.Subscription == nil {
-		record.Subscription = map[string]string{}
-	}
-	return json.Marshal(record)
 }
 
 // clone returns a contact whose lists and maps may be changed.

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// maxRepr bounds how much of a value stands in an error.
-const maxRepr = 256
+// maxRepr bounds how much of a value stands in an error, in bytes: enough for a text that is one character too long for
+// its field, whatever its characters.
+const maxRepr = 4 << 10
 
 // PythonRepr returns a JSON value as Python 2 would print it, because the error texts that clients compare were made
 // that way (docs/spec/vumi-http.md 3.2 and 15.6): u'…' for text, True, None, 1.5. Long values are cut.

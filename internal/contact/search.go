@@ -66,37 +66,75 @@ func (s *Service) matchPage(ctx context.Context, account string, sought search, 
 	return page(found, limit), err
 }
 
+// How many candidates one statement reads where only the first matches are wanted: few at first, for the engines then
+// choose a plan that gives the first at once, and more when these are not enough.
+const (
+	firstWindow = 256
+	maxWindow   = 8192
+)
+
 // matches calls yield for the contacts that are sought, in ascending order of keys, until it returns false.
 func (s *Service) matches(ctx context.Context, account string, sought search, yield func(Contact) bool) error {
 	p, err := s.plan(ctx, account, sought.query, 3, sought.paged)
 	if err != nil {
 		return err
 	}
-	args := append([]any{account, sought.after}, p.args...)
-	if sought.group != "" {
-		args = append(args, sought.group)
-		p.where = fmt.Sprintf("(%s OR c.key IN (SELECT contact FROM contact_token WHERE account = $1 AND field = 'groups' "+
-			"AND token = $%d))", p.where, len(args))
+	if !sought.paged {
+		_, err := s.candidates(ctx, account, sought, p, 0, yield)
+		return err
 	}
-	rows, err := s.d.QueryOnce(ctx, selectContact+"FROM contact c WHERE c.account = $1 AND c.key > $2 AND "+p.where+
-		" ORDER BY c.key", args...)
-	if err != nil {
-		return fmt.Errorf("search contacts: %w", err)
-	}
-	defer func() { _ = rows.Close() }() // Err below tells what matters
-	for rows.Next() {
-		c, err := scan(rows)
-		if err != nil {
+	for window := firstWindow; ; window = min(2*window, maxWindow) {
+		if sought.after, err = s.candidates(ctx, account, sought, p, window, yield); err != nil || sought.after == "" {
 			return err
 		}
-		if (p.exact || sought.includes(&c)) && !yield(c) {
-			return nil
+	}
+}
+
+// candidates calls yield for those that match of the next candidates, until it returns false. It looks at no more than
+// limit, unless that is 0, and returns the key of the last one when there may be more to look at.
+func (s *Service) candidates(ctx context.Context, account string, sought search, p plan, limit int, yield func(Contact) bool) (
+	last string, err error) {
+	text, args := p.text(account, sought)
+	if limit > 0 {
+		text += fmt.Sprint(" LIMIT ", limit)
+	}
+	rows, err := s.d.QueryOnce(ctx, text, args...)
+	if err != nil {
+		return "", fmt.Errorf("search contacts: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what matters
+	n := 0
+	for ; rows.Next(); n++ {
+		c, err := scan(rows)
+		if err != nil {
+			return "", err
+		}
+		if last = c.Key; (p.exact || sought.includes(&c)) && !yield(c) {
+			return "", nil
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("search contacts: %w", err)
+		return "", fmt.Errorf("search contacts: %w", err)
 	}
-	return nil
+	if limit == 0 || n < limit {
+		return "", nil
+	}
+	return last, nil
+}
+
+// text returns the query for the candidates of a search, in order, and its arguments.
+func (p plan) text(account string, sought search) (string, []any) {
+	args := append([]any{account, sought.after}, p.args...)
+	if sought.group != "" {
+		args = append(args, sought.group)
+		return selectContact + fmt.Sprintf("FROM contact c WHERE c.account = $1 AND c.key > $2 AND (%s OR c.key IN (SELECT contact "+
+			"FROM contact_token WHERE account = $1 AND field = 'groups' AND token = $%d)) ORDER BY c.key", p.where, len(args)), args
+	}
+	if p.lead != "" {
+		return selectContact + "FROM contact_token t CROSS JOIN contact c WHERE " + p.lead +
+			" AND c.account = $1 AND c.key = t.contact ORDER BY t.contact", args
+	}
+	return selectContact + "FROM contact c WHERE c.account = $1 AND c.key > $2 AND " + p.where + " ORDER BY c.key", args
 }
 
 // includes reports whether the contact is one of those that are sought.

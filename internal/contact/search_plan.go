@@ -15,6 +15,9 @@ type plan struct {
 	where string
 	args  []any
 	exact bool
+	// lead, unless empty, is a condition in place of where on entries of the index, called t, that come in the order of
+	// their contacts; the account is $1 there and contacts after $2 are wanted.
+	lead string
 }
 
 // maxFew is how many index entries a word may have to count as rare.
@@ -23,7 +26,7 @@ const maxFew = 2000
 // plan chooses between the ways to candidates. The compiled condition alone makes SQLite gather all entries of each word
 // it asks for, the 300,000 of extras-language:zu to join them with three of surname:Mokoena, and PostgreSQL compare
 // them one by one before it has statistics; so the rarest word leads alone, and the matcher does the rest. Where only
-// the first matches are wanted and no word is rare, contacts are tried in order of their keys until enough are found.
+// the first matches are wanted and no word is rare, the entries of one are read in order of contacts until enough are found.
 func (s *Service) plan(ctx context.Context, account string, q *query.Query, firstArgument int, paged bool) (plan, error) {
 	and, isAnd := unboosted(q.Root()).(query.And)
 	words := []query.Node{q.Root()}
@@ -42,10 +45,11 @@ func (s *Service) plan(ctx context.Context, account string, q *query.Query, firs
 	case isAnd && (few || !paged):
 		return plan{where: "c.key IN (SELECT contact " + word + ")", args: args}, nil
 	case paged && !few:
-		return plan{where: "EXISTS (SELECT 1 " + word + " AND contact = c.key)", args: args}, nil
+		return plan{where: "EXISTS (SELECT 1 " + word + " AND contact = c.key)", args: args,
+			lead: fmt.Sprintf("t.account = $1 AND t.field = $%d AND t.token = $%d AND t.contact > $2", firstArgument, firstArgument+1)}, nil
 	}
 	condition := query.Compile(q, s.target, dialect(s.d), firstArgument)
-	return plan{condition.SQL, condition.Args, condition.Exact}, nil
+	return plan{where: condition.SQL, args: condition.Args, exact: condition.Exact}, nil
 }
 
 // rarest returns the index entry with the fewest contacts out of those that all matches must have; few says that they

@@ -36,6 +36,8 @@ type Service struct {
 	target  query.Target
 	wake    chan struct{} // tells Run that there is work
 
+	creations *db.Gather[*creation]
+
 	mu    sync.Mutex
 	last  int64 // microseconds of the newest stamp
 	smart map[string]*smartGroups
@@ -52,8 +54,10 @@ func New(d *db.DB, now func() time.Time, o Options) *Service {
 	if o.OnError == nil {
 		o.OnError = func(error) {}
 	}
-	return &Service{d: d, now: now, options: o, schema: schema(), target: target(),
+	s := &Service{d: d, now: now, options: o, schema: schema(), target: target(),
 		wake: make(chan struct{}, 1), smart: map[string]*smartGroups{}}
+	s.creations = db.NewGather(d, s.create)
+	return s
 }
 
 // stamp returns the time, one microsecond after the stamp before at the earliest: the order of creation decides which

@@ -3,7 +3,7 @@ package contact
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,22 +44,6 @@ func null(text *string) any {
 	return *text
 }
 
-func listText(list []string) string {
-	if len(list) == 0 {
-		return "[]"
-	}
-	text, _ := json.Marshal(list) // texts always can be
-	return string(text)
-}
-
-func mapText(texts map[string]string) string {
-	if len(texts) == 0 {
-		return "{}"
-	}
-	text, _ := json.Marshal(texts) // texts always can be
-	return string(text)
-}
-
 // scan reads a row of [selectContact].
 func scan(rows *sql.Rows) (Contact, error) {
 	var c Contact
@@ -75,17 +59,12 @@ func scan(rows *sql.Rows) (Contact, error) {
 	if dob.Valid {
 		c.DateOfBirth = new(time.UnixMicro(dob.Int64).UTC())
 	}
-	c.Groups, c.Extra, c.Subscription = []string{}, map[string]string{}, map[string]string{}
-	for _, part := range []struct {
-		text, empty string
-		into        any
-	}{{groups, "[]", &c.Groups}, {extra, "{}", &c.Extra}, {subscription, "{}", &c.Subscription}} {
-		if part.text == part.empty {
-			continue
-		}
-		if err := json.Unmarshal([]byte(part.text), part.into); err != nil {
-			return Contact{}, fmt.Errorf("read contact %s: %w", c.Key, err)
-		}
+	var errs [3]error
+	c.Groups, errs[0] = parseList(groups)
+	c.Extra, errs[1] = parseTexts(extra)
+	c.Subscription, errs[2] = parseTexts(subscription)
+	if err := errors.Join(errs[:]...); err != nil {
+		return Contact{}, fmt.Errorf("read contact %s: %w", c.Key, err)
 	}
 	return c, nil
 }
@@ -100,7 +79,10 @@ func (s *Service) find(ctx context.Context, rest string, args ...any) ([]Contact
 }
 
 // change is one contact before and after a write; before is nil when it is created, after when it is deleted.
-type change struct{ before, after *Contact }
+type change struct {
+	before, after *Contact
+	tokens        []token // of after; nil when nobody has made them yet
+}
 
 func (ch change) key() string {
 	if ch.after != nil {
@@ -135,16 +117,15 @@ func (s *Service) writeRows(ctx context.Context, changes []change) error {
 		case ch.before == nil:
 			created = append(created, ch.after.values())
 		case ch.after == nil:
-			_, err = s.d.Exec(ctx, "DELETE FROM contact WHERE account = $1 AND key = $2", ch.before.Account, ch.before.Key)
+			err = s.d.ExecLater(ctx, nil, "DELETE FROM contact WHERE account = $1 AND key = $2", ch.before.Account, ch.before.Key)
 		default:
-			_, err = s.d.Exec(ctx, updateContact, ch.after.values()...)
+			err = s.d.ExecLater(ctx, nil, updateContact, ch.after.values()...)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	_, err := s.d.InsertMany(ctx, "contact", columnNames, created, "")
-	return err
+	return s.d.InsertLater(ctx, "contact", columnNames, created, "")
 }
 
 // writeTokens brings the index from before to after. New entries are written in the order of the index.
@@ -159,14 +140,14 @@ func (s *Service) writeTokens(ctx context.Context, account string, changes []cha
 		if ch.before != nil {
 			before = ch.before.tokens(s.schema, s.target.Tokens)
 		}
-		if ch.after != nil {
+		if after = ch.tokens; after == nil && ch.after != nil {
 			after = ch.after.tokens(s.schema, s.target.Tokens)
 		}
 		for _, t := range missing(after, before) {
 			added = append(added, entry{t, ch.key()})
 		}
 		for _, t := range missing(before, after) {
-			if _, err := s.d.Exec(ctx, "DELETE FROM contact_token WHERE account = $1 AND field = $2 AND token = $3 "+
+			if err := s.d.ExecLater(ctx, nil, "DELETE FROM contact_token WHERE account = $1 AND field = $2 AND token = $3 "+
 				"AND contact = $4", account, t.field, t.text, ch.key()); err != nil {
 				return err
 			}
@@ -182,8 +163,7 @@ func (s *Service) writeTokens(ctx context.Context, account string, changes []cha
 	for i, e := range added {
 		rows[i] = []any{account, e.field, e.text, e.contact}
 	}
-	_, err := s.d.InsertMany(ctx, "contact_token", []string{"account", "field", "token", "contact"}, rows, "")
-	return err
+	return s.d.InsertLater(ctx, "contact_token", []string{"account", "field", "token", "contact"}, rows, "")
 }
 
 // missing returns what is in a and not in b; both are sorted.
@@ -219,7 +199,7 @@ func (s *Service) countStatic(ctx context.Context, account string, changes []cha
 		if deltas[key] == 0 {
 			continue
 		}
-		if _, err := s.d.Exec(ctx, "UPDATE contact_group SET static_size = static_size + $3 WHERE account = $1 AND key = $2",
+		if err := s.d.ExecLater(ctx, nil, "UPDATE contact_group SET static_size = static_size + $3 WHERE account = $1 AND key = $2",
 			account, key, deltas[key]); err != nil {
 			return err
 		}

@@ -2,6 +2,8 @@ package contact
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -13,37 +15,88 @@ import (
 // docs/spec/vumi-http.md 3.2, or core.TooLarge.
 func (s *Service) Create(ctx context.Context, account string, c Contact) (Contact, error) {
 	created, err := s.CreateMany(ctx, account, []Contact{c})
+	if bad, ok := errors.AsType[*RecordError](err); ok {
+		err = bad.Cause
+	}
 	if err != nil {
 		return Contact{}, err
 	}
 	return created[0], nil
 }
 
-// CreateMany is Create for up to [MaxBulk] contacts in one commit: all are stored, or none.
+// CreateMany is Create for up to [MaxBulk] contacts in one commit: all are stored, or none. The error about one that
+// breaks a limit is a [*RecordError].
 func (s *Service) CreateMany(ctx context.Context, account string, contacts []Contact) ([]Contact, error) {
 	if len(contacts) > MaxBulk {
 		return nil, core.Errorf(core.TooLarge, "%d contacts at once, at most %d are allowed", len(contacts), MaxBulk)
 	}
-	created := make([]Contact, len(contacts))
-	changes := make([]change, len(contacts))
+	n := &creation{account: account, created: make([]Contact, len(contacts)), changes: make([]change, len(contacts))}
 	for i, c := range contacts {
 		var err error
-		if created[i], err = s.fresh(account, c); err != nil {
-			return nil, err
+		if n.created[i], err = s.fresh(account, c); err != nil {
+			return nil, &RecordError{i, err}
 		}
-		changes[i] = change{after: &created[i]}
+		n.changes[i] = change{after: &n.created[i], tokens: n.created[i].tokens(s.schema, s.target.Tokens)}
 	}
-	err := s.d.TxOn(ctx, account, func(ctx context.Context) error {
-		b, err := s.lock(ctx, account, len(created))
+	if err := s.submit(ctx, n); err != nil {
+		return nil, err
+	}
+	return n.created, nil
+}
+
+// RecordError says which of several records is at fault. Its kind is that of its cause.
+type RecordError struct {
+	Index int // from 0
+	Cause error
+}
+
+// Error counts records from 1, as people do.
+func (e *RecordError) Error() string { return fmt.Sprintf("record %d: %v", e.Index+1, e.Cause) }
+
+// Unwrap returns the cause.
+func (e *RecordError) Unwrap() error { return e.Cause }
+
+// creation is what one caller wants created.
+type creation struct {
+	account string
+	created []Contact
+	changes []change
+}
+
+// maxShared is how many contacts a caller may create together with others: their statements are shared, and so is the
+// failure that makes all of them start again.
+const maxShared = 100
+
+func (s *Service) submit(ctx context.Context, n *creation) error {
+	if len(n.created) <= maxShared {
+		return s.creations.Do(ctx, n.account, n)
+	}
+	return s.d.TxOn(ctx, n.account, func(ctx context.Context) error { return s.create(ctx, []*creation{n}) })
+}
+
+// create stores what several callers want created, each account's with as few statements as one of them alone.
+func (s *Service) create(ctx context.Context, creations []*creation) error {
+	for len(creations) > 0 {
+		account := creations[0].account
+		var changes []change
+		var others []*creation
+		for _, n := range creations {
+			if n.account == account {
+				changes = append(changes, n.changes...)
+			} else {
+				others = append(others, n)
+			}
+		}
+		b, err := s.lock(ctx, account, len(changes))
 		if err != nil {
 			return err
 		}
-		return s.apply(ctx, account, b, changes...)
-	})
-	if err != nil {
-		return nil, err
+		if err := s.apply(ctx, account, b, changes...); err != nil {
+			return err
+		}
+		creations = others
 	}
-	return created, nil
+	return nil
 }
 
 // fresh returns c as it can be stored, with a key of its own.
@@ -115,7 +168,7 @@ func (s *Service) modify(ctx context.Context, account, key string, edit func(*Co
 		if err := after.prepare(); err != nil {
 			return err
 		}
-		return s.apply(ctx, account, b, change{&before, &after})
+		return s.apply(ctx, account, b, change{before: &before, after: &after})
 	})
 	if err != nil {
 		return Contact{}, err

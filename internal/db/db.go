@@ -57,6 +57,7 @@ type DB struct {
 	group   sync.WaitGroup
 	seed    maphash.Seed
 	changes listeners
+	inserts sync.Map // insertKey -> text
 }
 
 // Open opens the database at url: "postgres://…" or the path of a SQLite file, which is created when missing. It does
@@ -246,17 +247,16 @@ func (d *DB) Exec(ctx context.Context, text string, args ...any) (int64, error) 
 		})
 		return n, err
 	}
-	res, err := s.w.statements.exec(context.WithoutCancel(ctx), text, args)
-	if err != nil {
-		return 0, s.w.note(err)
-	}
-	return res.RowsAffected()
+	return s.w.exec(ctx, text, args)
 }
 
 // Query runs a query with $n parameters: in the transaction of ctx when it carries one, else on a reading connection.
 // The caller closes the rows, inside a transaction before the next statement.
 func (d *DB) Query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	if s := d.session(ctx); s != nil {
+		if err := s.w.flush(); err != nil {
+			return nil, err
+		}
 		rows, err := s.w.statements.query(context.WithoutCancel(ctx), text, args)
 		return rows, s.w.note(err)
 	}
@@ -267,6 +267,9 @@ func (d *DB) Query(ctx context.Context, text string, args ...any) (*sql.Rows, er
 // that come again.
 func (d *DB) QueryOnce(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	if s := d.session(ctx); s != nil {
+		if err := s.w.flush(); err != nil {
+			return nil, err
+		}
 		rows, err := s.w.conn.QueryContext(context.WithoutCancel(ctx), engineText(d.dialect, text), args...)
 		return rows, s.w.note(err)
 	}
@@ -275,6 +278,9 @@ func (d *DB) QueryOnce(ctx context.Context, text string, args ...any) (*sql.Rows
 
 // Row runs a query that gives at most one row and scans it into dest. No row is [sql.ErrNoRows].
 func (d *DB) Row(ctx context.Context, text string, args []any, dest ...any) error {
+	if s := d.session(ctx); s != nil && d.dialect == Postgres {
+		return s.w.row(text, args, dest)
+	}
 	rows, err := d.Query(ctx, text, args...)
 	if err != nil {
 		return err

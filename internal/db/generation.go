@@ -17,6 +17,13 @@ func (d *DB) Changed(ctx context.Context) error {
 	return err
 }
 
+// Generation returns a number that grows with each change of configuration: while it stays the same, what was read after
+// it is still true.
+func (d *DB) Generation(ctx context.Context) (n int64, err error) {
+	err = d.Row(ctx, "SELECT value FROM generation WHERE id = 1", nil, &n)
+	return n, err
+}
+
 // OnChange adds a function that is called after configuration was changed, here or by another process. It must be quick
 // and must not use the database.
 func (d *DB) OnChange(fn func()) { d.changes.add(fn) }
@@ -28,8 +35,7 @@ func (d *DB) WatchChanges(ctx context.Context, every time.Duration) error {
 	defer ticker.Stop()
 	last := int64(-1)
 	for {
-		var now int64
-		err := d.Row(ctx, "SELECT value FROM generation WHERE id = 1", nil, &now)
+		now, err := d.Generation(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil

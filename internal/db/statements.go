@@ -1,33 +1,74 @@
 package db
 
 import (
+	"container/list"
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 	"sync"
 )
 
-// maxStatements bounds the prepared statements kept per connection; texts beyond it are prepared each time.
+// maxStatements bounds the prepared statements kept per connection; the one that was not used for the longest time makes
+// room for another.
 const maxStatements = 512
 
 // statements keeps prepared statements by their text: parsing costs more than running most of them.
 type statements struct {
 	dialect Dialect
 	prepare func(context.Context, string) (*sql.Stmt, error)
-	mu      sync.RWMutex
-	byText  map[string]*sql.Stmt
+	mu      sync.Mutex
+	byText  map[string]*list.Element // of *statement
+	recent  *list.List               // the last used first
+}
+
+// statement is one that is kept. One that has to go while it is about to be run is closed by who runs it.
+type statement struct {
+	*sql.Stmt
+	text  string
+	users int
+	gone  bool
 }
 
 func newStatements(dialect Dialect, prepare func(context.Context, string) (*sql.Stmt, error)) *statements {
-	return &statements{dialect: dialect, prepare: prepare, byText: map[string]*sql.Stmt{}}
+	return &statements{dialect: dialect, prepare: prepare, byText: map[string]*list.Element{}, recent: list.New()}
 }
 
-// engineText returns a text with its $n parameters as the engine likes them. To SQLite $n is a name, which the driver
-// looks up for each parameter of each call, in time that grows with the square of their number; ?n is a place.
+// engineText returns a text with its $n parameters as the engine likes them. To SQLite $n is a name, and so is ?n where it
+// counts: for each parameter of each call it is looked up among all, in time that grows with the square of their number. A
+// bare ? has no name, so that is what they become when they stand in order and each but once.
 func engineText(dialect Dialect, text string) string {
 	if dialect == Postgres {
 		return text
 	}
+	b := make([]byte, 0, len(text))
+	quoted, ordered := false, true
+	for i, next := 0, 1; i < len(text); i++ {
+		c := text[i]
+		if c == '\'' {
+			quoted = !quoted
+		}
+		digits := i + 1
+		for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
+			digits++
+		}
+		if c != '$' || quoted || digits == i+1 {
+			b = append(b, c)
+			continue
+		}
+		b = append(b, '?')
+		ordered = ordered && text[i+1:digits] == strconv.Itoa(next)
+		next++
+		i = digits - 1
+	}
+	if ordered {
+		return string(b)
+	}
+	return byPlace(text)
+}
+
+// byPlace returns a text with $n as ?n.
+func byPlace(text string) string {
 	b := []byte(text)
 	quoted := false
 	for i, c := range b {
@@ -41,62 +82,87 @@ func engineText(dialect Dialect, text string) string {
 	return string(b)
 }
 
-// get returns the statement for text; temporary says that the caller must close it.
-func (s *statements) get(ctx context.Context, text string) (stmt *sql.Stmt, temporary bool, err error) {
-	s.mu.RLock()
-	stmt = s.byText[text]
-	s.mu.RUnlock()
-	if stmt != nil {
-		return stmt, false, nil
+// get returns the statement for text. The caller gives it back with release.
+func (s *statements) get(ctx context.Context, text string) (*statement, error) {
+	if st := s.known(text); st != nil {
+		return st, nil
 	}
-	//lint:ignore sqlclosecheck a statement that is kept is closed by close, another one by the caller
-	stmt, err = s.prepare(ctx, engineText(s.dialect, text))
+	prepared, err := s.prepare(ctx, engineText(s.dialect, text))
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if other := s.byText[text]; other != nil {
-		return other, false, stmt.Close()
+	st := &statement{Stmt: prepared, text: text, users: 1}
+	if s.byText[text] != nil {
+		st.gone = true // somebody else was faster
+		return st, nil
 	}
-	if len(s.byText) >= maxStatements {
-		return stmt, true, nil
+	s.byText[text] = s.recent.PushFront(st)
+	if s.recent.Len() > maxStatements {
+		s.evict()
 	}
-	s.byText[text] = stmt
-	return stmt, false, nil
+	return st, nil
+}
+
+func (s *statements) known(text string) *statement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.byText[text]
+	if e == nil {
+		return nil
+	}
+	s.recent.MoveToFront(e)
+	st := e.Value.(*statement)
+	st.users++
+	return st
+}
+
+// evict takes the statement out that was not used for the longest time. The caller holds the lock.
+func (s *statements) evict() {
+	st := s.recent.Remove(s.recent.Back()).(*statement)
+	delete(s.byText, st.text)
+	st.gone = true
+	if st.users == 0 {
+		_ = st.Close() // it did its work
+	}
+}
+
+// release gives a statement back. Rows of it may still be open: database/sql keeps a closed statement alive for them.
+func (s *statements) release(st *statement) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st.users--; st.gone && st.users == 0 {
+		_ = st.Close() // it did its work
+	}
 }
 
 func (s *statements) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
-	stmt, temporary, err := s.get(ctx, text)
+	st, err := s.get(ctx, text)
 	if err != nil {
 		return nil, err
 	}
-	if temporary {
-		defer func() { _ = stmt.Close() }() // the result is already there
-	}
-	return stmt.ExecContext(ctx, args...)
+	defer s.release(st)
+	return st.ExecContext(ctx, args...)
 }
 
 func (s *statements) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
-	stmt, temporary, err := s.get(ctx, text)
+	st, err := s.get(ctx, text)
 	if err != nil {
 		return nil, err
 	}
-	if temporary {
-		// database/sql keeps a closed statement alive until its rows are closed.
-		defer func() { _ = stmt.Close() }()
-	}
+	defer s.release(st)
 	//lint:ignore sqlclosecheck the caller closes the rows
-	return stmt.QueryContext(ctx, args...)
+	return st.QueryContext(ctx, args...)
 }
 
 func (s *statements) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	for _, stmt := range s.byText {
-		errs = append(errs, stmt.Close())
+	for e := s.recent.Front(); e != nil; e = e.Next() {
+		errs = append(errs, e.Value.(*statement).Close())
 	}
-	s.byText = map[string]*sql.Stmt{}
+	s.byText, s.recent = map[string]*list.Element{}, list.New()
 	return errors.Join(errs...)
 }

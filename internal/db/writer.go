@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime/debug"
+	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -24,11 +26,13 @@ const retries = 8
 
 // request is one call of Tx on its way to a writer.
 type request struct {
-	ctx   context.Context
-	fn    func(context.Context) error
-	hooks []func()
-	err   error
-	done  chan struct{}
+	ctx    context.Context
+	fn     func(context.Context) error
+	gather gatherer // what does this request together with its like; nil when nothing does
+	item   any      // of the Gather
+	hooks  []func()
+	err    error
+	done   chan struct{}
 }
 
 // Tx runs fn in a transaction and returns after its changes are on disk, or not made at all when fn or the commit
@@ -37,21 +41,29 @@ type request struct {
 // outermost transaction only if the caller hands it on. Cancelling ctx prevents a transaction that has not begun and
 // does not interrupt one that has.
 func (d *DB) Tx(ctx context.Context, fn func(context.Context) error) error {
-	return d.tx(ctx, d.shared, fn)
+	if d.InTx(ctx) {
+		return fn(ctx)
+	}
+	return d.submit(ctx, d.shared, &request{ctx: ctx, fn: fn})
 }
 
 // TxOn is Tx for transactions that would disturb each other: those of one key run one after the other, in the order of
 // their calls. Use it for read-modify-write on rows that concurrent callers share, with the account as the key.
 func (d *DB) TxOn(ctx context.Context, key string, fn func(context.Context) error) error {
-	w := d.writers[maphash.String(d.seed, key)%uint64(len(d.writers))]
-	return d.tx(ctx, w.own, fn)
-}
-
-func (d *DB) tx(ctx context.Context, queue chan *request, fn func(context.Context) error) error {
 	if d.InTx(ctx) {
 		return fn(ctx)
 	}
-	r := &request{ctx: ctx, fn: fn, done: make(chan struct{})}
+	return d.submit(ctx, d.lane(key), &request{ctx: ctx, fn: fn})
+}
+
+// lane returns the queue of the writer that serves a key.
+func (d *DB) lane(key string) chan *request {
+	return d.writers[maphash.String(d.seed, key)%uint64(len(d.writers))].own
+}
+
+// submit hands a request to a writer and waits until it has been served.
+func (d *DB) submit(ctx context.Context, queue chan *request, r *request) error {
+	r.done = make(chan struct{})
 	select {
 	case queue <- r:
 	case <-ctx.Done():
@@ -77,6 +89,7 @@ type writer struct {
 	conn       *sql.Conn
 	statements *statements
 	own        chan *request // from TxOn; the shared queue comes from Tx
+	pending    *pgx.Batch    // statements kept back, on PostgreSQL
 	commit     func(context.Context) error
 	lost       error // what ended the whole transaction under a caller's hands
 	broken     error // the first statement of the request in hand that failed
@@ -113,7 +126,9 @@ func (w *writer) run() {
 				return
 			}
 		}
-		w.serve(first)
+		if !first.turnedAway() {
+			w.serve(first)
+		}
 	}
 }
 
@@ -130,6 +145,29 @@ func (w *writer) next() *request {
 	default:
 		return nil
 	}
+}
+
+// turnedAway answers a request whose caller has gone away before it was begun, and reports whether that was so.
+func (r *request) turnedAway() bool {
+	if r.err = r.ctx.Err(); r.err == nil {
+		return false
+	}
+	close(r.done)
+	return true
+}
+
+// drain returns what is queued, at most n requests.
+func (w *writer) drain(n int) (queued []*request) {
+	for len(queued) < n {
+		r := w.next()
+		if r == nil {
+			break
+		}
+		if !r.turnedAway() {
+			queued = append(queued, r)
+		}
+	}
+	return queued
 }
 
 // serve runs first and everything queued behind it in one transaction, then wakes the callers.
@@ -167,29 +205,58 @@ func (w *writer) serve(first *request) {
 var errOneFailed = errors.New("a request of a shared transaction failed")
 
 // together runs a batch in one transaction, in the hope that none fails: failures are rare, and savepoints are not free.
+// Requests that come in meanwhile join.
 func (w *writer) together(first *request) (batch []*request, err error) {
 	ctx := context.Background()
+	batch = []*request{first}
 	if err := w.begin(ctx); err != nil {
-		return []*request{first}, err
+		return batch, err
 	}
-	for r := first; r != nil; {
-		batch = append(batch, r)
-		if r.err = w.call(r); r.err == nil {
-			if len(batch) == maxBatch {
-				break
+	batch = append(batch, w.drain(maxBatch-1)...)
+	for queued := batch; len(queued) > 0; batch = append(batch, queued...) {
+		if err = w.perform(queued); err != nil {
+			break
+		}
+		queued = w.drain(maxBatch - len(batch))
+	}
+	if err == nil {
+		err = w.flush()
+	}
+	if err == nil {
+		return batch, w.end(ctx)
+	}
+	if lost := w.rollback(ctx); lost != nil || isRetryable(err) {
+		return batch, errors.Join(lost, err)
+	}
+	if len(batch) == 1 {
+		first.err = err // it had the transaction to itself
+		return batch, nil
+	}
+	return batch, errOneFailed
+}
+
+// perform runs requests, those for the same Gather together. It ends with the first error.
+func (w *writer) perform(queued []*request) error {
+	var gathered []gatherer
+	for i, r := range queued {
+		if r.gather == nil {
+			if err := w.call(r, r.fn); err != nil {
+				return err
 			}
-			r = w.next()
 			continue
 		}
-		if err := w.rollback(ctx); err != nil || isRetryable(r.err) {
-			return batch, errors.Join(err, r.err)
+		if slices.Contains(gathered, r.gather) {
+			continue
 		}
-		if len(batch) == 1 {
-			return batch, nil // it had the transaction to itself
+		gathered = append(gathered, r.gather)
+		like := alike(queued[i:], r.gather)
+		all := &request{ctx: context.Background()}
+		if err := w.call(all, func(ctx context.Context) error { return r.gather.together(ctx, like) }); err != nil {
+			return err
 		}
-		return batch, errOneFailed
+		r.hooks = all.hooks
 	}
-	return batch, w.end(ctx)
+	return nil
 }
 
 // apart runs a batch in one transaction, each request behind a savepoint of its own.
@@ -220,11 +287,14 @@ func (w *writer) step(ctx context.Context, r *request) error {
 	if err := w.run1(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	r.err = w.call(r)
+	if r.err = w.call(r, r.fn); r.err == nil {
+		r.err = w.flush()
+	}
 	if w.lost != nil {
 		return w.lost
 	}
 	if r.err != nil {
+		w.pending = nil
 		if err := w.run1(ctx, "ROLLBACK TO SAVEPOINT one"); err != nil {
 			return err
 		}
@@ -240,7 +310,10 @@ func (w *writer) alone(r *request) bool {
 		if err = w.begin(ctx); err != nil {
 			continue
 		}
-		if r.err = w.call(r); r.err != nil {
+		if r.err = w.call(r, r.fn); r.err == nil {
+			r.err = w.flush()
+		}
+		if r.err != nil {
 			err = errors.Join(w.lost, w.rollback(ctx))
 			if isRetryable(r.err) {
 				err = r.err
@@ -265,8 +338,9 @@ func (w *writer) alone(r *request) bool {
 	return true
 }
 
-// call runs a request's function with the transaction in its context. A panic becomes an error.
-func (w *writer) call(r *request) (err error) {
+// call runs a function with the transaction in its context, and notes its hooks with the request. A panic becomes an
+// error.
+func (w *writer) call(r *request, fn func(context.Context) error) (err error) {
 	r.hooks, w.lost, w.broken = nil, nil, nil
 	if err := r.ctx.Err(); err != nil {
 		return err
@@ -278,14 +352,14 @@ func (w *writer) call(r *request) (err error) {
 		}
 		r.hooks = s.hooks
 	}()
-	if err := r.fn(context.WithValue(r.ctx, txKey{w.d}, s)); err != nil || w.d.dialect == SQLite {
+	if err := fn(context.WithValue(r.ctx, txKey{w.d}, s)); err != nil || w.d.dialect == SQLite {
 		return err
 	}
 	return w.broken // PostgreSQL undoes all of a transaction in which a statement failed, even if nobody minded
 }
 
 func (w *writer) begin(ctx context.Context) error {
-	w.lost = nil
+	w.lost, w.pending = nil, nil
 	text := "BEGIN"
 	if w.d.dialect == SQLite {
 		text = "BEGIN IMMEDIATE"
@@ -306,6 +380,7 @@ func (w *writer) begin(ctx context.Context) error {
 
 // rollback ends a failed transaction. The engine may have ended it already, which is no error.
 func (w *writer) rollback(ctx context.Context) error {
+	w.pending = nil
 	err := w.run1(ctx, "ROLLBACK")
 	if err != nil && (strings.Contains(err.Error(), "no transaction is active") || w.d.dialect == Postgres) {
 		return nil // on PostgreSQL a broken connection is replaced by the next begin

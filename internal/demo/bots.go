@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"indaba/internal/bot/bundle"
 	"indaba/internal/core"
@@ -19,15 +18,28 @@ var botFiles embed.FS
 // BotFolder is the folder in the data directory where the sources of the sample bots are put, to be read and changed.
 const BotFolder = "bots"
 
-// bots makes the sample bots that are not there yet. A program that was built without the packages that they need makes
-// none and says so in missing.
+// bots makes the sample bots that are not there yet.
 func (s *sampler) bots(ctx context.Context) (missing error, err error) {
+	if missing, err = s.programs(ctx); err != nil {
+		return nil, err
+	}
+	for _, c := range conversations() {
+		if err := s.conversation(ctx, c); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	return missing, nil
+}
+
+// programs makes the bots that are programs. A program that was built without the packages that they need makes
+// none and says so in missing.
+func (s *sampler) programs(ctx context.Context) (missing error, err error) {
 	for _, name := range []string{registrationBot, feedbackBot} {
 		dir := filepath.Join(s.app.Config.Data, BotFolder, name)
 		if err := unpack(name, dir); err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(s.facts.Bots, func(b Bot) bool { return b.Name == name }) {
+		if s.facts.bot(name) != nil {
 			continue
 		}
 		set, err := bundle.BuiltinSet()

@@ -1,5 +1,5 @@
 // Package demo fills a new data directory with something to try: an account, a user, channels and bots that belong
-// together, and a small clinic directory for the bots to call. Everything in it is made through the same services as an
+// together, and a small world outside of it: a clinic directory, an SMS provider and a help desk. Everything in it is made through the same services as an
 // operator's own data; nothing of it is special to the server.
 package demo
 
@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"indaba/internal/app"
 	"indaba/internal/core"
@@ -24,7 +25,8 @@ type Facts struct {
 	Admin    Admin     `json:"admin"`
 	Channels []Channel `json:"channels"`
 	Bots     []Bot     `json:"bots"`
-	Clinics  string    `json:"clinics"` // address of the clinic directory, HOST:PORT
+	Routers  []Router  `json:"routers"`
+	Clinics  string    `json:"clinics"` // address of the clinic directory and the rest of the outside, HOST:PORT
 }
 
 // Account is the account that all belongs to.
@@ -45,7 +47,7 @@ type Channel struct {
 	Type    string `json:"type"`
 	Address string `json:"address"`
 	Webhook string `json:"webhook"`          // the URL that a provider posts to
-	Secret  string `json:"secret,omitempty"` // of a simulator: the bearer token of programs that play people
+	Secret  string `json:"secret,omitempty"` // of a simulator: the bearer token of programs that play people; of voice: what Twilio signs with
 }
 
 // Bot is a sample bot.
@@ -53,17 +55,27 @@ type Bot struct {
 	Key   string `json:"key"`
 	Name  string `json:"name"`
 	Kind  string `json:"kind"`
-	Token string `json:"token"` // of an API token that is for this bot only
+	Token string `json:"token"` // of an API token that is for this bot only; of kind http: the conversation's, as password
+	// Of kind http only.
+	Type string `json:"type,omitempty"` // http_api_nostream or http_api
+	URL  string `json:"url,omitempty"`  // below it are messages.json and the rest
+}
+
+// Router is a sample router.
+type Router struct {
+	Key  string `json:"key"`
+	Name string `json:"name"`
+	Type string `json:"type"`
 }
 
 // FileName is the name of the file in the data directory in which the facts of a demonstration are kept.
 const FileName = "demo.json"
 
-// Prepare makes the sample data in the database of a running server, or finds what an earlier start has made. clinics is
-// the address of the clinic directory. Bots that could not be made before, because the built-in packages were missing,
-// are made now if they are there; missing says why they are not. A database that has accounts but is no demonstration is
-// refused with core.Conflict.
-func Prepare(ctx context.Context, a *app.App, clinics string) (f *Facts, missing error, err error) {
+// Prepare makes the sample data in the database of a running server, or finds what an earlier start has made and adds what
+// that did not know yet; keys and secrets never change. outside is the address of [Outside]. Bots that could not be made
+// before, because the built-in packages were missing, are made now if they are there; missing says why they are not. A
+// database that has accounts but is no demonstration is refused with core.Conflict.
+func Prepare(ctx context.Context, a *app.App, outside string) (f *Facts, missing error, err error) {
 	path := filepath.Join(a.Config.Data, FileName)
 	f, err = Read(path)
 	if err != nil {
@@ -79,12 +91,22 @@ func Prepare(ctx context.Context, a *app.App, clinics string) (f *Facts, missing
 			return nil, nil, fmt.Errorf("make the sample data: %w", err)
 		}
 	}
-	s.facts.Clinics = clinics
+	if err := s.prune(ctx); err != nil {
+		return nil, nil, fmt.Errorf("look at the sample data: %w", err)
+	}
+	earlier := s.facts.Clinics
+	s.facts.Clinics = outside
+	if err := s.channels(ctx); err != nil {
+		return nil, nil, fmt.Errorf("make the sample channels: %w", err)
+	}
 	if missing, err = s.bots(ctx); err != nil {
 		return nil, nil, fmt.Errorf("make the sample bots: %w", err)
 	}
-	if err := s.pointToClinics(ctx); err != nil {
-		return nil, nil, fmt.Errorf("tell the sample bots where the clinic directory is: %w", err)
+	if err := s.router(ctx); err != nil {
+		return nil, nil, fmt.Errorf("make the sample router: %w", err)
+	}
+	if err := s.pointOutside(ctx, earlier); err != nil {
+		return nil, nil, fmt.Errorf("tell the sample bots and channels where the outside is: %w", err)
 	}
 	if err := s.facts.place(ctx, a); err != nil {
 		return nil, nil, fmt.Errorf("find the sample channels: %w", err)
@@ -94,7 +116,7 @@ func Prepare(ctx context.Context, a *app.App, clinics string) (f *Facts, missing
 
 // Read returns the facts in a file, or empty ones when there is no file.
 func Read(path string) (*Facts, error) {
-	f := &Facts{Channels: []Channel{}, Bots: []Bot{}}
+	f := &Facts{Channels: []Channel{}, Bots: []Bot{}, Routers: []Router{}}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
@@ -124,6 +146,23 @@ func has(ctx context.Context, a *app.App, f *Facts) (bool, error) {
 	return false, err
 }
 
+// bot returns the sample bot of a name; nil when there is none.
+func (f *Facts) bot(name string) *Bot {
+	for i := range f.Bots {
+		if f.Bots[i].Name == name {
+			return &f.Bots[i]
+		}
+	}
+	return nil
+}
+
+// withBot returns the facts with one more bot, and leaves f as it is: the transaction that asks may be run again.
+func (f *Facts) withBot(b Bot) *Facts {
+	more := *f
+	more.Bots = append(slices.Clone(f.Bots), b)
+	return &more
+}
+
 // place puts the addresses into the facts that this start of the server has.
 func (f *Facts) place(ctx context.Context, a *app.App) error {
 	f.URL = a.URL()
@@ -138,5 +177,13 @@ func (f *Facts) place(ctx context.Context, a *app.App) error {
 			c.Webhook += "/" + secret
 		}
 	}
+	for i := range f.Bots {
+		if b := &f.Bots[i]; b.Type != "" {
+			b.URL = conversationURL(f.URL, b)
+		}
+	}
 	return nil
 }
+
+// conversationURL is where an application reaches its conversation on the server at base.
+func conversationURL(base string, b *Bot) string { return base + "/api/v1/go/" + b.Type + "/" + b.Key }

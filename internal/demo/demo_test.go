@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"indaba/internal/app"
+	"indaba/internal/bot"
 	"indaba/internal/config"
 	"indaba/internal/core"
 	"indaba/internal/demo"
@@ -21,8 +23,17 @@ import (
 // start runs a server on a data directory until the test ends or stop is called.
 func start(t *testing.T, data string) (a *app.App, stop func()) {
 	t.Helper()
+	return startWith(t, settings(data))
+}
+
+func settings(data string) *config.Config {
 	c := config.Default()
 	c.Data, c.Listen = data, "127.0.0.1:0"
+	return c
+}
+
+func startWith(t *testing.T, c *config.Config) (a *app.App, stop func()) {
+	t.Helper()
 	a, err := app.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +84,9 @@ func TestPrepareIsDoneOnce(t *testing.T) {
 		t.Errorf("the admin is %+v, %v", u, err)
 	}
 	for _, b := range first.Bots {
+		if b.Kind == bot.HTTP {
+			continue
+		}
 		if token, err := a.Accounts.Authenticate(t.Context(), b.Token); err != nil || token.Bot != b.Key {
 			t.Errorf("the token of bot %s is for %+v, %v", b.Name, token, err)
 		}
@@ -120,12 +134,12 @@ func TestBotFoldersAreLeftAlone(t *testing.T) {
 	}
 }
 
-func TestClinics(t *testing.T) {
-	first, err := demo.OpenClinics(t.Context(), "")
+func TestOutside(t *testing.T) {
+	first, err := demo.OpenOutside(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := demo.OpenClinics(t.Context(), first.Addr()) // taken
+	second, err := demo.OpenOutside(t.Context(), first.Addr()) // taken
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +161,7 @@ func TestClinics(t *testing.T) {
 	if err := errors.Join(first.Close(), second.Close()); err != nil {
 		t.Error(err)
 	}
-	third, err := demo.OpenClinics(t.Context(), address)
+	third, err := demo.OpenOutside(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +176,7 @@ func TestClinics(t *testing.T) {
 func TestGuideWithoutBots(t *testing.T) {
 	var text strings.Builder
 	f := &demo.Facts{URL: "http://127.0.0.1:1"}
-	if err := f.Guide(&text, "data", errors.New(`run "make toolkit"`)); err != nil {
+	if err := f.Guide(&text, "indaba", "data", errors.New(`run "make toolkit"`)); err != nil {
 		t.Fatal(err)
 	}
 	if got := text.String(); !strings.Contains(got, "make toolkit") || strings.Contains(got, "simulate") {
@@ -191,5 +205,23 @@ func TestWriteFile(t *testing.T) {
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("left behind: %v, %v", files, err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.WriteFile(link, &demo.Facts{Token: "by link"}); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := demo.Read(path); err != nil || f.Token != "by link" {
+		t.Errorf("through a link: %+v, %v", f, err)
+	}
+	listener, err := net.Listen("unix", filepath.Join(dir, "s")) // neither a file nor to be opened
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	if err := demo.WriteFile(filepath.Join(dir, "s"), f); err == nil {
+		t.Error("replaces what is no file")
 	}
 }

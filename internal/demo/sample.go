@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"indaba/internal/account"
@@ -10,7 +9,6 @@ import (
 	"indaba/internal/bot"
 	"indaba/internal/bot/bundle"
 	"indaba/internal/core"
-	"indaba/internal/gateway"
 	"indaba/internal/routing"
 	"indaba/internal/user"
 )
@@ -22,8 +20,13 @@ const (
 	smsSimulator     = "sms-simulator"
 	adminEmail       = "admin@example.org"
 	accountName      = "Demonstration"
+	smsChannel       = "sms"
+	voiceChannel     = "voice"
 	registrationBot  = "registration"
 	feedbackBot      = "feedback"
+	helpdeskBot      = "helpdesk" // of kind http, with pushes to the help desk
+	newsroomBot      = "newsroom" // of kind http, read as a stream
+	wordsRouter      = "sms-words"
 	clinicsKey       = "clinics" // configuration key of the registration bot
 	smsEndpoint      = "sms"     // endpoint of the registration bot
 	passwordLength   = 20
@@ -37,32 +40,13 @@ type sampler struct {
 	facts *Facts
 }
 
-// sampleChannels returns the channels to make, with random secrets.
-func sampleChannels(account string) []*gateway.Channel {
-	return []*gateway.Channel{
-		{Account: account, Type: "ussd/africastalking", Name: ussdChannel, Address: "*120*6262#",
-			Settings: map[string]string{"path_secret": core.NewSecret()[:pathSecretLength]}},
-		{Account: account, Type: "simulator", Name: ussdSimulator, Address: "*120*6263#",
-			Settings: map[string]string{"kind": "ussd", "secret": core.NewSecret()}},
-		{Account: account, Type: "simulator", Name: smsSimulator, Address: "36262",
-			Settings: map[string]string{"kind": "sms", "secret": core.NewSecret()}},
-	}
-}
-
-// begin makes the account with its user, token and channels. The facts are written before the commit: without them
-// nobody could use what was committed, and facts without what they are about are made anew at the next start.
+// begin makes the account with its user and token. The facts are written before the commit: without them nobody could use
+// what was committed, and facts without what they are about are dropped at the next start.
 func (s *sampler) begin(ctx context.Context) (f *Facts, err error) {
 	err = s.app.DB.Tx(ctx, func(ctx context.Context) error {
-		f = &Facts{Channels: []Channel{}, Bots: []Bot{}}
+		f = &Facts{Channels: []Channel{}, Bots: []Bot{}, Routers: []Router{}}
 		if err := s.tenant(ctx, f); err != nil {
 			return err
-		}
-		for _, c := range sampleChannels(f.Account.Key) {
-			if err := s.app.Channels.Create(ctx, c); err != nil {
-				return err
-			}
-			f.Channels = append(f.Channels,
-				Channel{Key: c.Key, Name: c.Name, Type: c.Type, Address: c.Address, Secret: c.Settings["secret"]})
 		}
 		return WriteFile(s.path, f)
 	})
@@ -100,11 +84,12 @@ func (s *sampler) routes(name, key string) []routing.Entry {
 			{Source: s.channel(ussdSimulator), Target: self}, {Source: self, Target: s.channel(ussdSimulator)},
 			{Source: sms, Target: s.channel(smsSimulator)},
 		}
-	default:
-		return []routing.Entry{
-			{Source: s.channel(smsSimulator), Target: self}, {Source: self, Target: s.channel(smsSimulator)},
-		}
+	case helpdeskBot:
+		return []routing.Entry{{Source: s.channel(voiceChannel), Target: self}}
+	case feedbackBot:
+		return []routing.Entry{{Source: self, Target: s.channel(smsSimulator)}}
 	}
+	return nil
 }
 
 // channel returns the endpoint of a sample channel.
@@ -118,38 +103,17 @@ func (s *sampler) channel(name string) routing.Endpoint {
 	return e
 }
 
-// pointToClinics tells the registration bot where the clinic directory is, if it does not know.
-func (s *sampler) pointToClinics(ctx context.Context) error {
-	value, err := json.Marshal(map[string]string{"url": "http://" + s.facts.Clinics + clinicsPath})
-	if err != nil {
-		return err
-	}
-	for _, sample := range s.facts.Bots {
-		if sample.Name != registrationBot {
-			continue
-		}
-		b, err := s.app.Bots.Get(ctx, s.facts.Account.Key, sample.Key)
-		if err != nil {
-			return err
-		}
-		if text := string(value); b.Config[clinicsKey] != text {
-			return s.app.Bots.SetConfig(ctx, b.Account, b.Key, map[string]*string{clinicsKey: &text})
-		}
-	}
-	return nil
-}
-
 // add makes a bot with its program, token and routes, and returns the facts with it.
 func (s *sampler) add(ctx context.Context, name string, program *bundle.Bundle) (f *Facts, err error) {
 	err = s.app.DB.TxOn(ctx, s.facts.Account.Key, func(ctx context.Context) error {
-		b, err := s.app.Bots.Create(ctx, s.facts.Account.Key, name, bot.Sandbox)
+		b, err := s.newBot(ctx, name, bot.Sandbox)
 		if err != nil {
 			return err
 		}
 		if _, err := s.app.Bots.Deploy(ctx, b.Account, b.Key, program); err != nil {
 			return err
 		}
-		if err := s.app.Routes.Link(ctx, b.Account, s.routes(name, b.Key)...); err != nil {
+		if err := s.link(ctx, s.routes(name, b.Key)...); err != nil {
 			return err
 		}
 		secret, _, err := s.app.Accounts.CreateToken(ctx, account.TokenSpec{Account: b.Account, Name: name + " bot", Bot: b.Key,
@@ -157,10 +121,38 @@ func (s *sampler) add(ctx context.Context, name string, program *bundle.Bundle) 
 		if err != nil {
 			return err
 		}
-		more := *s.facts // the transaction may be run again: what is there stays as it is
-		more.Bots = append(slices.Clone(s.facts.Bots), Bot{Key: b.Key, Name: name, Kind: b.Kind, Token: secret})
-		f = &more
+		f = s.facts.withBot(Bot{Key: b.Key, Name: name, Kind: b.Kind, Token: secret})
 		return WriteFile(s.path, f) // before the commit, as in begin
 	})
 	return f, err
+}
+
+// newBot makes a bot without a program.
+func (s *sampler) newBot(ctx context.Context, name, kind string) (b *bot.Bot, err error) {
+	err = unlessTaken(name, func(free string) error {
+		b, err = s.app.Bots.Create(ctx, s.facts.Account.Key, free, kind)
+		return err
+	})
+	return b, err
+}
+
+// unlessTaken creates a thing under a name, or, where somebody has given that name to a thing of their own, under a longer one.
+func unlessTaken(name string, create func(name string) error) error {
+	err := create(name)
+	if core.KindOf(err) == core.Conflict {
+		err = create(name + " " + core.NewKey()[:8])
+	}
+	return err
+}
+
+// link links what nobody has linked yet: what leads somewhere already may be somebody's choice.
+func (s *sampler) link(ctx context.Context, entries ...routing.Entry) error {
+	table, err := s.app.Routes.Table(ctx, s.facts.Account.Key)
+	if err != nil {
+		return err
+	}
+	entries = slices.DeleteFunc(entries, func(e routing.Entry) bool {
+		return slices.ContainsFunc(table, func(there routing.Entry) bool { return there.Source == e.Source })
+	})
+	return s.app.Routes.Link(ctx, s.facts.Account.Key, entries...)
 }

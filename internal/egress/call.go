@@ -26,6 +26,7 @@ type Request struct {
 	Follow       bool  // follow redirects, up to ten; otherwise the redirect is the response
 	Unverified   bool  // take any certificate
 	MaxBodyBytes int64 // 0 = the guard's; never more than that
+	Discard      bool  // nobody wants the body: the status is the answer, whatever comes after it
 	Only         Hosts // the only hosts that this call may go to; empty = all that the guard allows
 }
 
@@ -60,17 +61,24 @@ func (g *Guard) Do(ctx context.Context, r Request) (*Response, error) {
 		return nil, g.classify(ctx, err)
 	}
 	defer func() { _ = answer.Body.Close() }() // read as far as it is wanted
+	text := strings.TrimPrefix(answer.Status, fmt.Sprintf("%d ", answer.StatusCode))
+	response := &Response{answer.StatusCode, text, answer.Header, nil, answer.Request.URL.String()}
+	if r.Discard {
+		_, _ = io.CopyN(io.Discard, answer.Body, maxDiscarded) // a connection is used again when its answer was read
+		return response, nil
+	}
 	limit := g.options.MaxBodyBytes
 	if r.MaxBodyBytes > 0 {
 		limit = min(limit, r.MaxBodyBytes)
 	}
-	body, err := readBody(answer, limit)
-	if err != nil {
+	if response.Body, err = readBody(answer, limit); err != nil {
 		return nil, g.classify(ctx, err)
 	}
-	text := strings.TrimPrefix(answer.Status, fmt.Sprintf("%d ", answer.StatusCode))
-	return &Response{answer.StatusCode, text, answer.Header, body, answer.Request.URL.String()}, nil
+	return response, nil
 }
+
+// maxDiscarded is how much is read of a body that nobody wants.
+const maxDiscarded = 64 << 10
 
 func (r *Request) build(ctx context.Context) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))

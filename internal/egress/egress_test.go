@@ -298,6 +298,32 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// With Discard the status is all that counts: no body is too large, broken or late.
+func TestDiscard(t *testing.T) {
+	hold := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/large":
+			_, _ = io.WriteString(w, strings.Repeat("x", 1<<20)) // the client hangs up
+		case "/broken":
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = io.WriteString(w, "no gzip")
+		case "/late":
+			_ = http.NewResponseController(w).Flush()
+			<-hold
+		}
+	}))
+	defer server.Close()
+	defer close(hold)
+	g := newGuard(t, Options{AllowHosts: []string{"127.0.0.1"}, Timeout: 500 * time.Millisecond, MaxBodyBytes: 10})
+	for _, path := range []string{"/large", "/broken", "/late"} {
+		answer, err := g.Do(t.Context(), Request{Method: http.MethodPost, URL: server.URL + path, Discard: true})
+		if err != nil || answer.Status != 200 || len(answer.Body) > 0 {
+			t.Errorf("%s: %+v %v", path, answer, err)
+		}
+	}
+}
+
 func TestTime(t *testing.T) {
 	release := make(chan struct{})
 	mux := http.NewServeMux()

@@ -32,7 +32,11 @@ type Channel struct {
 	Enabled   bool
 	Trouble   string // why deliveries are paused; empty while all is well
 	CreatedAt time.Time
+	RemovedAt time.Time // zero while it is there
 }
+
+// Removed reports whether the channel is gone. Its settings are gone too then.
+func (c *Channel) Removed() bool { return !c.RemovedAt.IsZero() }
 
 // Store keeps configured channels.
 type Store struct {
@@ -55,7 +59,7 @@ func NewStore(d *db.DB, seal Sealer, audit core.Auditor, types []channel.Type, n
 // HoldsSecrets reports whether there are channels in a database, and so something that only its key opens.
 func HoldsSecrets(ctx context.Context, d *db.DB) (bool, error) {
 	var n int
-	if err := d.Row(ctx, "SELECT count(*) FROM channel", nil, &n); err != nil {
+	if err := d.Row(ctx, "SELECT count(*) FROM channel WHERE removed_at = 0", nil, &n); err != nil {
 		return false, fmt.Errorf("look for sealed settings: %w", err)
 	}
 	return n > 0, nil
@@ -70,7 +74,8 @@ func (s *Store) Type(name string) (channel.Type, error) {
 	return t, nil
 }
 
-// Create checks and stores a new channel and gives it a key, unless it has one.
+// Create checks and stores a new channel and gives it a key, unless it has one. A name that another channel of the account
+// has is core.Conflict.
 func (s *Store) Create(ctx context.Context, c *Channel) error {
 	t, err := s.Type(c.Type)
 	if err != nil {
@@ -86,8 +91,14 @@ func (s *Store) Create(ctx context.Context, c *Channel) error {
 	if err != nil {
 		return err
 	}
+	if c.Name, err = core.CheckName("channel", c.Name); err != nil {
+		return err
+	}
 	c.Enabled, c.CreatedAt = true, s.now()
-	return s.db.Tx(ctx, func(ctx context.Context) error {
+	return s.db.TxOn(ctx, c.Account, func(ctx context.Context) error {
+		if err := s.nameIsFree(ctx, c.Account, c.Key, c.Name); err != nil {
+			return err
+		}
 		_, err := s.db.Exec(ctx, "INSERT INTO channel (key, account, type, name, address, settings, enabled, trouble, created_at) "+
 			"VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8)", c.Key, c.Account, c.Type, c.Name, c.Address, sealed, c.Enabled, c.CreatedAt.UnixMicro())
 		if db.IsUnique(err) {
@@ -119,17 +130,21 @@ func (s *Store) sealed(c *Channel) (string, error) {
 	return s.seal.Seal(string(text), "channel "+c.Key), nil
 }
 
-const selectChannel = "SELECT key, account, type, name, address, settings, enabled, trouble, created_at FROM channel "
+const selectChannel = "SELECT key, account, type, name, address, settings, enabled, trouble, created_at, removed_at FROM channel "
 
 func (s *Store) read(ctx context.Context, where string, args ...any) ([]*Channel, error) {
 	return db.Collect(ctx, s.db, func(r *sql.Rows) (*Channel, error) {
 		c := &Channel{}
 		var sealed string
-		var created int64
-		if err := r.Scan(&c.Key, &c.Account, &c.Type, &c.Name, &c.Address, &sealed, &c.Enabled, &c.Trouble, &created); err != nil {
+		var created, removed int64
+		if err := r.Scan(&c.Key, &c.Account, &c.Type, &c.Name, &c.Address, &sealed, &c.Enabled, &c.Trouble, &created, &removed); err != nil {
 			return nil, err
 		}
 		c.CreatedAt = time.UnixMicro(created).UTC()
+		if removed != 0 {
+			c.RemovedAt = time.UnixMicro(removed).UTC()
+			return c, nil
+		}
 		text, err := s.seal.Open(sealed, "channel "+c.Key)
 		if err != nil {
 			return nil, fmt.Errorf("settings of channel %s: %w", c.Key, err)
@@ -151,12 +166,12 @@ func (s *Store) one(ctx context.Context, key, where string, args ...any) (*Chann
 
 // Get returns a channel of the account.
 func (s *Store) Get(ctx context.Context, account, key string) (*Channel, error) {
-	return s.one(ctx, key, "WHERE key = $1 AND account = $2", key, account)
+	return s.one(ctx, key, "WHERE key = $1 AND account = $2 AND removed_at = 0", key, account)
 }
 
 // Find returns the account's channel of that key or, if it is the only one, of that name.
 func (s *Store) Find(ctx context.Context, account, keyOrName string) (*Channel, error) {
-	all, err := s.read(ctx, "WHERE account = $1 AND (key = $2 OR name = $2) ORDER BY key LIMIT 2", account, keyOrName)
+	all, err := s.read(ctx, "WHERE account = $1 AND (key = $2 OR name = $2) AND removed_at = 0 ORDER BY key LIMIT 2", account, keyOrName)
 	switch {
 	case err != nil:
 		return nil, err
@@ -172,7 +187,7 @@ func (s *Store) Find(ctx context.Context, account, keyOrName string) (*Channel, 
 
 // List returns the account's channels in order of their keys.
 func (s *Store) List(ctx context.Context, account string) ([]*Channel, error) {
-	return s.read(ctx, "WHERE account = $1 ORDER BY key", account)
+	return s.read(ctx, "WHERE account = $1 AND removed_at = 0 ORDER BY key", account)
 }
 
 // SetSettings replaces settings of a channel by name; the others stay.
@@ -214,7 +229,7 @@ func (s *Store) SetTrouble(ctx context.Context, account, key, reason string) err
 
 func (s *Store) update(ctx context.Context, account, key, set string, value any, action string, detail any) error {
 	return s.db.Tx(ctx, func(ctx context.Context) error {
-		n, err := s.db.Exec(ctx, "UPDATE channel SET "+set+" WHERE key = $1 AND account = $2", key, account, value)
+		n, err := s.db.Exec(ctx, "UPDATE channel SET "+set+" WHERE key = $1 AND account = $2 AND removed_at = 0", key, account, value)
 		if err == nil && n == 0 {
 			err = core.Errorf(core.NotFound, "there is no channel %s", key)
 		}

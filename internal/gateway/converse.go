@@ -19,16 +19,15 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, c *running, a
 	budget := time.NewTimer(adapter.Budget())
 	defer budget.Stop()
 	waiter := g.waiting.open(m.ID)
-	fresh, known, err := g.messages.Accept(r.Context(), m)
+	fresh, id, err := g.messages.Accept(r.Context(), m)
 	if err != nil {
 		g.waiting.close(m.ID, waiter)
 		refuse(w, r, err)
 		return
 	}
-	id := m.ID
 	if !fresh {
 		g.waiting.close(m.ID, waiter)
-		g.again(w, r, c, adapter, req, known)
+		g.again(w, r, c, adapter, req, id)
 		return
 	}
 	var reply *core.Message
@@ -54,16 +53,16 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, c *running, a
 
 // again answers a provider that sends the same message once more: it gets the same reply, or waits for it along with its
 // first request.
-func (g *Gateway) again(w http.ResponseWriter, r *http.Request, c *running, adapter channel.SyncAdapter, req *channel.Request, known *core.Message) {
+func (g *Gateway) again(w http.ResponseWriter, r *http.Request, c *running, adapter channel.SyncAdapter, req *channel.Request, id string) {
 	const look = 25 * time.Millisecond
-	waiter := g.waiting.open(known.ID)
+	waiter := g.waiting.open(id)
 	defer func() {
-		if g.waiting.close(known.ID, waiter) != nil {
+		if g.waiting.close(id, waiter) != nil {
 			waiter.written <- errLate
 		}
 	}()
 	for deadline := time.Now().Add(adapter.Budget()); time.Now().Before(deadline); {
-		replies, err := g.messages.Replies(r.Context(), known.ID)
+		replies, err := g.messages.Replies(r.Context(), id)
 		if err != nil {
 			refuse(w, r, err)
 			return

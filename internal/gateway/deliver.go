@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"indaba/internal/channel"
+	"indaba/internal/contact"
 	"indaba/internal/core"
 	"indaba/internal/message"
+	"indaba/internal/optout"
 )
 
 // How deliveries are paced.
@@ -24,7 +26,7 @@ const (
 func (g *Gateway) Deliver(ctx context.Context, p *message.Parcel) time.Duration {
 	c, err := g.channel(ctx, p.Message.Channel)
 	if core.KindOf(err) == core.NotFound && err != nil {
-		return g.settle(ctx, nil, p, core.Failed, core.SafeMessage(err), "")
+		return g.abandon(ctx, p, core.SafeMessage(err))
 	}
 	if err != nil {
 		slog.ErrorContext(ctx, "cannot deliver", "channel", p.Message.Channel, "error", err)
@@ -43,6 +45,35 @@ func (g *Gateway) Deliver(ctx context.Context, p *message.Parcel) time.Duration 
 		return wait
 	}
 	return g.attempt(ctx, c, p)
+}
+
+// abandon ends a parcel whose channel is gone.
+func (g *Gateway) abandon(ctx context.Context, p *message.Parcel, reason string) time.Duration {
+	repeatable, err := g.store.wasIdempotent(ctx, p.Message.Channel)
+	if err != nil {
+		slog.ErrorContext(ctx, "cannot look at a channel that is gone", "channel", p.Message.Channel, "error", err)
+		return pausedWait
+	}
+	return g.settle(ctx, nil, p, end(p.Started || p.Doubted || repeatable && p.Inherited), reason, "")
+}
+
+// unwanted returns why a message must not go to its recipient, who has opted out, and "" when it may. Replies reach
+// everybody (docs/spec/vumi-http.md 11).
+func (g *Gateway) unwanted(ctx context.Context, c *running, m *core.Message) (string, error) {
+	if m.InReplyTo != "" {
+		return "", nil
+	}
+	return g.options.Optouts.LastCall(ctx, m.Account, m.To, addressTypes(c.line.DeliveryClass)...)
+}
+
+// addressTypes returns the types under which people on channels of a delivery class opt out: telephone numbers under
+// msisdn only, others also by the name of the class and of its field in contacts.
+func addressTypes(class string) []string {
+	field, err := contact.ClassField(class)
+	if err != nil || field == optout.Phone {
+		return []string{optout.Phone}
+	}
+	return []string{optout.Phone, class, field}
 }
 
 // pace returns how long the channel's rate makes a parcel wait. A parcel that has waited goes out at once.
@@ -71,13 +102,22 @@ func (g *Gateway) attempt(ctx context.Context, c *running, p *message.Parcel) ti
 			return g.settle(ctx, c, p, core.Unknown, "", "")
 		}
 	}
+	reason, err := g.unwanted(ctx, c, p.Message)
+	if err != nil {
+		slog.ErrorContext(ctx, "cannot look for an opt-out before a delivery", "channel", c.Key, "error", err)
+		return pausedWait
+	}
+	if reason != "" {
+		refusal := &channel.SendError{Class: channel.Recipient, Message: reason}
+		return g.settle(ctx, c, p, end(p.Doubted || c.idempotent && p.Inherited), refusal.Error(), "")
+	}
 	if c.idempotent {
 		p.Attempts++ // a repeated request does no harm, so the beginning of one need not be on disk
 	} else if err := g.messages.Outbox.Start(ctx, p); err != nil {
 		slog.ErrorContext(ctx, "cannot note a delivery", "channel", c.Key, "error", err)
 		return pausedWait
 	}
-	receipt, err := c.Send(ctx, outbound(p.Message, p.Attempts))
+	receipt, err := g.send(ctx, c, p)
 	if err != nil {
 		return g.refused(ctx, c, p, err)
 	}
@@ -247,24 +287,7 @@ func callback(c *running, u channel.StatusUpdate) message.Callback {
 // tell posts the events that a change of status means (docs/spec/vumi-sandbox.md 5): the provider's word that it took the
 // message is an ack, its refusal a nack, and what comes later a delivery report.
 func (g *Gateway) tell(ctx context.Context, m *core.Message, status core.Status, reason, externalID string, before core.Status) error {
-	var events []core.Event
-	taken := before == core.Sent || before == core.Delivered || before == core.Read
-	if !taken && (status == core.Sent || status == core.Delivered || status == core.Read) {
-		if externalID == "" {
-			externalID = m.ID
-		}
-		events = append(events, core.Event{Type: core.Ack, SentMessageID: externalID})
-	}
-	switch {
-	case status == core.Failed && !taken:
-		events = append(events, core.Event{Type: core.Nack, Reason: reason})
-	case status == core.Failed:
-		events = append(events, core.Event{Type: core.DeliveryReport, Delivery: core.DeliveryFailed})
-	case status == core.Delivered, status == core.Read && before != core.Delivered:
-		events = append(events, core.Event{Type: core.DeliveryReport, Delivery: core.DeliveryDelivered})
-	}
-	for _, e := range events {
-		e.ID, e.MessageID, e.At = core.NewKey(), m.ID, g.options.Now()
+	for _, e := range core.EventsOf(m.ID, before, status, reason, externalID, g.options.Now()) {
 		if err := g.options.Notify(ctx, m, e); err != nil {
 			return err
 		}

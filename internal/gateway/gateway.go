@@ -14,6 +14,7 @@ import (
 	"indaba/internal/core"
 	"indaba/internal/db"
 	"indaba/internal/message"
+	"indaba/internal/optout"
 )
 
 // Options tune a Gateway.
@@ -24,6 +25,10 @@ type Options struct {
 	TrustProxy bool
 	// Notify tells the bot that sent a message what became of it, as part of the transaction in ctx.
 	Notify func(ctx context.Context, m *core.Message, e core.Event) error
+	// Optouts says, at the last moment, who is not written to.
+	Optouts *optout.Gate
+	// Forget removes the routes of a channel that is being removed, as part of the transaction in ctx.
+	Forget func(ctx context.Context, account, key string) error
 	Client *channel.Client // connections to providers; nil means a client of its own
 	// GiveUpAfter is the age at which a message that could not be sent is failed; 0 means 24 hours.
 	GiveUpAfter time.Duration
@@ -50,12 +55,12 @@ type Gateway struct {
 type running struct {
 	*Channel
 	channel.Adapter
-	transport, class string
-	idempotent       bool
-	limiter          *rate.Limiter // nil without a limit
-	maxAttempts      int
-	resendUnknown    bool
-	seen             int64 // Gateway.changes when it was last read
+	line          core.Line
+	idempotent    bool
+	limiter       *rate.Limiter // nil without a limit
+	maxAttempts   int
+	resendUnknown bool
+	seen          int64 // Gateway.changes when it was last read
 }
 
 // New returns a gateway. Deliveries stand still until Deliver is given to the outbox.
@@ -80,13 +85,14 @@ func New(d *db.DB, store *Store, messages *message.Service, o Options) *Gateway 
 	return g
 }
 
-// Channel returns our address on a channel, its transport type and its delivery class.
-func (g *Gateway) Channel(ctx context.Context, key string) (address, transport, deliveryClass string, err error) {
+// Line returns what the way of a message needs to know of a channel. A channel that is not there, or was removed, is
+// core.NotFound.
+func (g *Gateway) Line(ctx context.Context, key string) (core.Line, error) {
 	c, err := g.channel(ctx, key)
 	if err != nil {
-		return "", "", "", err
+		return core.Line{}, err
 	}
-	return c.Address, c.transport, c.class, nil
+	return c.line, nil
 }
 
 // channel returns a running channel. Its adapter is made anew only when the channel itself has changed: adapters may
@@ -105,6 +111,10 @@ func (g *Gateway) channel(ctx context.Context, key string) (*running, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if read.Removed() {
+		delete(g.running, key)
+		return nil, core.Errorf(core.NotFound, "channel %s was removed", read.Name)
+	}
 	if c = g.running[key]; c != nil && maps.Equal(c.Settings, read.Settings) {
 		same := *c
 		same.Channel, same.seen = read, changes
@@ -145,10 +155,15 @@ func (g *Gateway) start(c *Channel) (*running, error) {
 		return nil, err
 	}
 	config.Settings = settings
-	r := &running{Channel: c, Adapter: adapter, transport: t.Transport, class: t.DeliveryClass, idempotent: t.Idempotent,
+	r := &running{Channel: c, Adapter: adapter, idempotent: t.Idempotent,
+		line: core.Line{Address: c.Address, TransportType: t.Transport, DeliveryClass: t.DeliveryClass,
+			KeepsKeywords: config.Bool(channel.DisableGlobalOptOut)},
 		maxAttempts: max(1, int(config.Number("max_attempts"))), resendUnknown: settings["resend_unknown"] == "once"}
 	if transporter, ok := adapter.(channel.Transporter); ok {
-		r.transport, r.class = transporter.Transport()
+		r.line.TransportType, r.line.DeliveryClass = transporter.Transport()
+	}
+	if answer := settings[channel.UnroutableReply]; config.Bool(channel.ReplyToUnroutable) {
+		r.line.Unroutable = &answer
 	}
 	perSecond := t.PerSecond
 	if settings["rate"] != "" {

@@ -17,6 +17,8 @@ import (
 	"indaba/internal/db/dbtest"
 	"indaba/internal/gateway"
 	"indaba/internal/message"
+	"indaba/internal/optout"
+	"indaba/internal/routing"
 	"indaba/test/fake"
 	"indaba/test/fake/africastalking"
 	"indaba/test/fake/custom"
@@ -36,14 +38,21 @@ type silent struct{}
 
 func (silent) Audit(context.Context, string, string, string, any) error { return nil }
 
+// heeded says that the account heeds opt-outs.
+type heeded struct{}
+
+func (heeded) OptoutPolicy(context.Context, string) (bool, []string, error) { return false, nil, nil }
+
 // place is a gateway with its queues, and a bot in Go behind it.
 type place struct {
 	t        *testing.T
 	store    *gateway.Store
 	messages *message.Service
+	optouts  *optout.Service
 	gateway  *gateway.Gateway
 	server   *httptest.Server
 	told     chan core.Event
+	channels int
 }
 
 // open starts a gateway whose bot answers each message with what bot returns; an empty text is no answer.
@@ -52,8 +61,11 @@ func open(t *testing.T, d *db.DB, bot func(m *core.Message) string) *place {
 	p := &place{t: t, told: make(chan core.Event, 100)}
 	p.messages = message.New(d, 256, time.Now)
 	p.store = gateway.NewStore(d, plain{}, silent{}, all.Types(), time.Now)
+	p.optouts = optout.New(d, time.Now)
+	routes := routing.New(d, nil, silent{}, time.Now)
 	p.server = httptest.NewUnstartedServer(nil)
 	p.gateway = gateway.New(d, p.store, p.messages, gateway.Options{PublicURL: "http://" + p.server.Listener.Addr().String(), Now: time.Now,
+		Optouts: optout.NewGate(p.optouts, heeded{}), Forget: routes.Forget,
 		Notify: func(ctx context.Context, _ *core.Message, e core.Event) error {
 			d.AfterCommit(ctx, func() { p.told <- e })
 			return nil
@@ -86,9 +98,13 @@ func open(t *testing.T, d *db.DB, bot func(m *core.Message) string) *place {
 	return p
 }
 
+// channel makes a channel that is called by its type; those after the first have a number, too.
 func (p *place) channel(kind, address string, settings map[string]string) *gateway.Channel {
 	p.t.Helper()
 	c := &gateway.Channel{Account: account, Type: kind, Name: kind, Address: address, Settings: settings}
+	if p.channels++; p.channels > 1 {
+		c.Name = fmt.Sprint(kind, " ", p.channels)
+	}
 	if err := p.store.Create(p.t.Context(), c); err != nil {
 		p.t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	g.take(w, r, c, received)
+	g.take(w, r, c, req, received)
 }
 
 // receive lets the adapter parse a request, which may be one that waits for news.
@@ -71,36 +71,14 @@ func bodyError(err error, limit int64) error {
 }
 
 // take commits what an asynchronous channel received and answers.
-func (g *Gateway) take(w http.ResponseWriter, r *http.Request, c *running, received channel.Received) {
-	var ids []string
-	fresh := false
-	err := g.db.TxOn(r.Context(), g.lane(r.Context(), c, received), func(ctx context.Context) error {
-		ids, fresh = nil, false
-		for _, in := range received.Messages {
-			m, err := g.inbound(c, in)
-			if err != nil {
-				return err
-			}
-			isNew, known, err := g.messages.Accept(ctx, m)
-			if err != nil {
-				return err
-			}
-			if isNew {
-				fresh = true
-				ids = append(ids, m.ID)
-			} else {
-				ids = append(ids, known.ID)
-			}
-		}
-		for _, update := range received.Statuses {
-			if err := g.report(ctx, c, update); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+func (g *Gateway) take(w http.ResponseWriter, r *http.Request, c *running, req *channel.Request, received channel.Received) {
+	ids, fresh, err := g.commit(r.Context(), c, received)
 	if err != nil {
 		refuse(w, r, err)
+		return
+	}
+	if caller, ok := c.Adapter.(channel.CallAdapter); ok && received.Answer == nil {
+		g.respond(w, r, c, caller, req, received)
 		return
 	}
 	answer := received.Answer
@@ -118,6 +96,42 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request, c *running, recei
 	if err := write(w, *answer); err != nil {
 		slog.DebugContext(r.Context(), "provider hung up before the answer", "channel", c.Key, "error", err)
 	}
+}
+
+// commit puts what a channel received on disk. It returns the ids of the messages, and whether one of them is new.
+func (g *Gateway) commit(ctx context.Context, c *running, received channel.Received) (ids []string, fresh bool, err error) {
+	if len(received.Messages) == 1 && len(received.Statuses) == 0 {
+		// Nothing else has to commit with it, so that it can share its statements with those of other requests.
+		id, fresh, err := g.accept(ctx, c, received.Messages[0])
+		return []string{id}, fresh, err
+	}
+	err = g.db.TxOn(ctx, g.lane(ctx, c, received), func(ctx context.Context) error {
+		ids, fresh = nil, false
+		for _, in := range received.Messages {
+			id, isNew, err := g.accept(ctx, c, in)
+			if err != nil {
+				return err
+			}
+			ids, fresh = append(ids, id), fresh || isNew
+		}
+		for _, update := range received.Statuses {
+			if err := g.report(ctx, c, update); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return ids, fresh, err
+}
+
+// accept stores a message, unless it is a redelivery; it returns the id of the one that is stored.
+func (g *Gateway) accept(ctx context.Context, c *running, in channel.Message) (id string, fresh bool, err error) {
+	m, err := g.inbound(c, in)
+	if err != nil {
+		return "", false, err
+	}
+	fresh, id, err = g.messages.Accept(ctx, m)
+	return id, fresh, err
 }
 
 // lane returns the lane of what a channel received; requests that bring several things are in the lane of the first.
@@ -143,7 +157,7 @@ func (g *Gateway) inbound(c *running, in channel.Message) (*core.Message, error)
 	m := &core.Message{ID: core.NewMessageID(now), Account: c.Account, Channel: c.Key, Direction: core.Inbound,
 		ExternalID: core.Storable(in.ExternalID), From: core.Storable(in.From), To: core.Storable(in.To), SessionEvent: in.SessionEvent,
 		SessionID: core.Storable(in.SessionID), Continuation: core.Storable(in.Continuation), Group: core.Storable(in.Group),
-		Provider: core.Storable(in.Provider), TransportType: c.transport, Status: core.Received, CreatedAt: now}
+		Provider: core.Storable(in.Provider), TransportType: c.line.TransportType, Status: core.Received, CreatedAt: now}
 	if m.To == "" {
 		m.To = c.Address
 	}

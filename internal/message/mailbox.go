@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"indaba/internal/core"
@@ -43,6 +44,9 @@ type Mailbox struct {
 	now     func() time.Time
 	lanes   *lanes[Mail]
 	settled func(Mail, int)
+
+	mu     sync.Mutex
+	failed map[int64]int // how often the mails that this process tries again have failed
 }
 
 // Sizes of the mailbox in memory, and how often a turn is tried again when a part of the server failed it.
@@ -54,7 +58,8 @@ const (
 )
 
 func newMailbox(d *db.DB, turns int, now func() time.Time) *Mailbox {
-	m := &Mailbox{db: d, now: now, lanes: newLanes[Mail](mailLimit, turns, scanEvery), settled: func(Mail, int) {}}
+	m := &Mailbox{db: d, now: now, lanes: newLanes[Mail](mailLimit, turns, scanEvery), settled: func(Mail, int) {},
+		failed: map[int64]int{}}
 	m.lanes.id = func(mail Mail) int64 { return mail.ID }
 	// Not by channel: a bot that meets one person on two channels keeps one record of them, and two turns at once would
 	// overwrite each other's (docs/spec/vumi-sandbox.md 17).
@@ -100,9 +105,8 @@ func (m *Mailbox) Post(ctx context.Context, mail Mail) error {
 	}
 	mail.Since = m.now()
 	return m.db.Tx(ctx, func(ctx context.Context) error {
-		err := m.db.Row(ctx, "INSERT INTO mailbox (account, channel, address, message, event, attempts, parked, created_at) "+
-			"VALUES ($1, $2, $3, $4, $5, 0, '', $6) RETURNING id",
-			[]any{mail.Account, mail.Channel, mail.Address, id, text, mail.Since.UnixMicro()}, &mail.ID)
+		err := m.db.Insert(ctx, &mail.ID, "INSERT INTO mailbox (account, channel, address, message, event, attempts, parked, created_at) "+
+			"VALUES ($1, $2, $3, $4, $5, 0, '', $6)", mail.Account, mail.Channel, mail.Address, id, text, mail.Since.UnixMicro())
 		if err != nil {
 			return fmt.Errorf("post mail: %w", err)
 		}
@@ -111,26 +115,58 @@ func (m *Mailbox) Post(ctx context.Context, mail Mail) error {
 	})
 }
 
+var mailRow = []string{"account", "channel", "address", "message", "event", "attempts", "parked", "created_at"}
+
+// postMessages puts inbound messages into the queue, in order, as part of the transaction in ctx.
+func (m *Mailbox) postMessages(ctx context.Context, mails []*Mail) error {
+	now := m.now()
+	rows, byMessage := make([][]any, len(mails)), make(map[string]*Mail, len(mails))
+	for i, mail := range mails {
+		mail.Since = now
+		rows[i] = []any{mail.Account, mail.Channel, mail.Address, mail.Message.ID, "", 0, "", now.UnixMicro()}
+		byMessage[mail.Message.ID] = mail
+	}
+	err := m.db.InsertEach(ctx, "mailbox", mailRow, rows, "RETURNING id, message", func(r *sql.Rows) error {
+		var id int64
+		var message string
+		err := r.Scan(&id, &message)
+		if err == nil {
+			byMessage[message].ID = id
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("post mail: %w", err)
+	}
+	m.db.AfterCommit(ctx, func() {
+		for _, mail := range mails {
+			m.lanes.post(*mail)
+		}
+	})
+	return nil
+}
+
 // Done takes a mail out of the queue as part of the transaction that holds its effects. replies is the number of
 // messages sent in answer to it.
 func (m *Mailbox) Done(ctx context.Context, mail Mail, replies int) error {
-	n, err := m.db.Exec(ctx, "DELETE FROM mailbox WHERE id = $1 AND parked = ''", mail.ID)
+	err := m.db.ExecLater(ctx, func(n int64) error {
+		if n == 0 {
+			return errNoRow // the effects of this transaction have been committed before
+		}
+		return nil
+	}, "DELETE FROM mailbox WHERE id = $1 AND parked = ''", mail.ID)
 	if err != nil {
 		return err
-	}
-	if n == 0 {
-		return errNoRow // the effects of this transaction have been committed before
 	}
 	m.db.AfterCommit(ctx, func() { m.settled(mail, replies) })
 	return nil
 }
 
 func (m *Mailbox) attempt(ctx context.Context, mail Mail, handle Handler) time.Duration {
-	if mail.Attempts == 0 {
-		mail.Attempts = m.failures(ctx, mail)
-	}
+	mail.Attempts = m.attempts(mail)
 	err := handle(ctx, mail)
 	if err == nil || errors.Is(err, errNoRow) {
+		m.forget(mail)
 		return 0
 	}
 	if ctx.Err() != nil {
@@ -143,24 +179,40 @@ func (m *Mailbox) attempt(ctx context.Context, mail Mail, handle Handler) time.D
 			reason = poison.Reason
 		}
 		if err = m.park(ctx, mail, reason); err == nil {
+			m.forget(mail)
 			return 0
 		}
-	} else if _, failed := m.db.Exec(ctx, "UPDATE mailbox SET attempts = attempts + 1 WHERE id = $1", mail.ID); failed != nil {
+	} else if failed := m.fail(ctx, mail); failed != nil {
 		err = errors.Join(err, failed)
 	}
 	slog.WarnContext(ctx, "mail will be tried again", "mail", mail.ID, "channel", mail.Channel, "error", err)
 	return 250 * time.Millisecond << (2 * min(mail.Attempts, 4))
 }
 
-// failures reads how often a mail has failed, also in an earlier life of the process.
-func (m *Mailbox) failures(ctx context.Context, mail Mail) (n int) {
-	if mail.Since.Add(100 * time.Millisecond).After(m.now()) {
-		return 0 // it has just come in
+// attempts returns how often a mail has failed, as its row tells: in this process or, when it was read from the table, in
+// an earlier one.
+func (m *Mailbox) attempts(mail Mail) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return max(mail.Attempts, m.failed[mail.ID])
+}
+
+// fail notes one more failure of a mail.
+func (m *Mailbox) fail(ctx context.Context, mail Mail) error {
+	if _, err := m.db.Exec(ctx, "UPDATE mailbox SET attempts = attempts + 1 WHERE id = $1", mail.ID); err != nil {
+		return err
 	}
-	if err := m.db.Row(ctx, "SELECT attempts FROM mailbox WHERE id = $1", []any{mail.ID}, &n); err != nil {
-		return 0 // the handler will meet the same trouble and tell
-	}
-	return n
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failed[mail.ID] = mail.Attempts + 1
+	return nil
+}
+
+// forget drops what is known of a mail that has left the queue.
+func (m *Mailbox) forget(mail Mail) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.failed, mail.ID)
 }
 
 // park takes a mail out of the running queue and leaves it for an operator.

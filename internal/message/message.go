@@ -30,12 +30,15 @@ type Service struct {
 	now     func() time.Time
 	Mailbox *Mailbox
 	Outbox  *Outbox
+	accept  *db.Gather[*arrival]
 }
 
 // New returns the service over a database. At most turns mails are dealt with at once. The queues stand still until their
 // Run is called.
 func New(d *db.DB, turns int, now func() time.Time) *Service {
-	return &Service{db: d, now: now, Mailbox: newMailbox(d, turns, now), Outbox: newOutbox(d, now)}
+	s := &Service{db: d, now: now, Mailbox: newMailbox(d, turns, now), Outbox: newOutbox(d, now)}
+	s.accept = db.NewGather(d, s.store)
+	return s
 }
 
 // details are the fields of a message that nothing searches, kept together as JSON.
@@ -54,8 +57,7 @@ var columns = []string{"id", "account", "channel", "direction", "external_id", "
 
 var selectMessage = "SELECT m." + strings.Join(columns, ", m.") + " FROM message m "
 
-// insertNew is the text for one message that may be a redelivery.
-var insertNew = db.InsertText("message", columns, 1, "ON CONFLICT DO NOTHING")
+var insertOne = db.InsertText("message", columns, 1, "")
 
 func values(m *core.Message) ([]any, error) {
 	text, err := json.Marshal(details{m.Group, m.Provider, m.TransportType, m.TransportMetadata, m.HelperMetadata, m.Continuation,
@@ -103,30 +105,6 @@ func scanMessage(rows *sql.Rows, more ...any) (*core.Message, error) {
 // would be a deadlock.
 func Lane(channel, address string) string { return channel + "\x00" + address }
 
-// Accept stores an inbound message and puts it into its member's mailbox, in one commit. It returns false when the
-// channel has delivered a message with the same ExternalID before; the stored one then stands in known.
-func (s *Service) Accept(ctx context.Context, m *core.Message) (fresh bool, known *core.Message, err error) {
-	err = s.db.TxOn(ctx, Lane(m.Channel, m.From), func(ctx context.Context) error {
-		fresh, known = false, nil
-		row, err := values(m)
-		if err != nil {
-			return err
-		}
-		n, err := s.db.Exec(ctx, insertNew, row...)
-		if err != nil {
-			return fmt.Errorf("store an inbound message: %w", err)
-		}
-		if n == 0 {
-			known, err = s.one(ctx, "WHERE m.channel = $1 AND m.external_id = $2 AND m.direction = 1 AND m.external_id <> ''",
-				m.Channel, m.ExternalID)
-			return err
-		}
-		fresh = true
-		return s.Mailbox.Post(ctx, Mail{Account: m.Account, Channel: m.Channel, Address: m.From, Message: m})
-	})
-	return fresh, known, err
-}
-
 // Send stores outbound messages and puts them into the outbox, in order. It belongs into the transaction of what they
 // answer.
 func (s *Service) Send(ctx context.Context, messages ...*core.Message) error {
@@ -160,7 +138,7 @@ func (s *Service) insert(ctx context.Context, m *core.Message) error {
 	if err != nil {
 		return err
 	}
-	if _, err = s.db.Exec(ctx, db.InsertText("message", columns, 1, ""), row...); err != nil {
+	if err = s.db.ExecLater(ctx, nil, insertOne, row...); err != nil {
 		return fmt.Errorf("store an outbound message: %w", err)
 	}
 	return nil
@@ -209,14 +187,12 @@ func (s *Service) LastInSession(ctx context.Context, channel, session string) (*
 
 // SetBot notes which bot a message was routed to, by which endpoint.
 func (s *Service) SetBot(ctx context.Context, id, bot, endpoint string) error {
-	_, err := s.db.Exec(ctx, "UPDATE message SET bot = $2, endpoint = $3 WHERE id = $1", id, bot, endpoint)
-	return err
+	return s.db.ExecLater(ctx, nil, "UPDATE message SET bot = $2, endpoint = $3 WHERE id = $1", id, bot, endpoint)
 }
 
 // Refuse notes why no bot got an inbound message.
 func (s *Service) Refuse(ctx context.Context, id, reason string) error {
-	_, err := s.db.Exec(ctx, "UPDATE message SET status_reason = $2 WHERE id = $1", id, reason)
-	return err
+	return s.db.ExecLater(ctx, nil, "UPDATE message SET status_reason = $2 WHERE id = $1", id, reason)
 }
 
 // Waiting returns how many of an account's mails wait for a bot, parked ones left out, and how many of its messages wait

@@ -31,12 +31,13 @@ func outbound(to, text string) *core.Message {
 
 func accept(t *testing.T, s *message.Service, m *core.Message) bool {
 	t.Helper()
-	fresh, known, err := s.Accept(t.Context(), m)
+	fresh, id, err := s.Accept(t.Context(), m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !fresh && known.ExternalID != m.ExternalID {
-		t.Fatalf("known message has id %q, want %q", known.ExternalID, m.ExternalID)
+	stored, err := s.Get(t.Context(), m.Account, id)
+	if err != nil || stored.ExternalID != m.ExternalID || fresh != (id == m.ID) {
+		t.Fatalf("fresh %v, id %q: %+v %v", fresh, id, stored, err)
 	}
 	return fresh
 }

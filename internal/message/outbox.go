@@ -61,8 +61,8 @@ func (o *Outbox) Run(ctx context.Context, deliver func(context.Context, *Parcel)
 
 func (o *Outbox) post(ctx context.Context, m *core.Message, now time.Time) error {
 	p := &Parcel{Message: m, Since: now}
-	err := o.db.Row(ctx, "INSERT INTO outbox (account, channel, address, message, attempts, started, not_before, created_at) "+
-		"VALUES ($1, $2, $3, $4, 0, $5, 0, $6) RETURNING id", []any{m.Account, m.Channel, m.To, m.ID, false, now.UnixMicro()}, &p.ID)
+	err := o.db.Insert(ctx, &p.ID, "INSERT INTO outbox (account, channel, address, message, attempts, started, not_before, created_at) "+
+		"VALUES ($1, $2, $3, $4, 0, $5, 0, $6)", m.Account, m.Channel, m.To, m.ID, false, now.UnixMicro())
 	if err != nil {
 		return fmt.Errorf("queue an outbound message: %w", err)
 	}
@@ -97,28 +97,29 @@ func (o *Outbox) Postpone(ctx context.Context, p *Parcel, until time.Time, start
 func (s *Service) Settle(ctx context.Context, p *Parcel, status core.Status, reason, externalID string,
 	then func(ctx context.Context, status core.Status, reason string) error) error {
 	return s.db.TxOn(ctx, Lane(p.Message.Channel, p.Message.To), func(ctx context.Context) error {
-		n, err := s.db.Exec(ctx, "DELETE FROM outbox WHERE id = $1", p.ID)
-		if err != nil || n == 0 {
+		// One question and no more: whether it has been settled before, and whether its message may have this status.
+		changed, err := s.setStatus(ctx, p.Message.ID, status, reason, externalID,
+			" AND EXISTS (SELECT 1 FROM outbox WHERE outbox.id = $6)", p.ID)
+		if err != nil {
 			return err
 		}
-		if err := s.step(ctx, p.Message, status, reason, externalID, then); err != nil {
+		if err := s.db.ExecLater(ctx, nil, "DELETE FROM outbox WHERE id = $1", p.ID); err != nil {
 			return err
+		}
+		if changed {
+			if err := then(ctx, status, reason); err != nil {
+				return err
+			}
 		}
 		late, lateReason, err := s.orphans(ctx, p.Message, externalID)
 		if err != nil || late == 0 {
 			return err
 		}
-		return s.step(ctx, p.Message, late, lateReason, "", then)
+		if changed, err = s.SetStatus(ctx, p.Message.ID, late, lateReason, ""); err != nil || !changed {
+			return err
+		}
+		return then(ctx, late, lateReason)
 	})
-}
-
-func (s *Service) step(ctx context.Context, m *core.Message, status core.Status, reason, externalID string,
-	then func(context.Context, core.Status, string) error) error {
-	changed, err := s.SetStatus(ctx, m.ID, status, reason, externalID)
-	if err != nil || !changed {
-		return err
-	}
-	return then(ctx, status, reason)
 }
 
 // load returns the oldest parcels.

@@ -20,6 +20,12 @@ type Change struct {
 // SetStatus moves an outbound message to a status if that can follow the one it has, and notes it in its history. An
 // empty externalID leaves the known one. It returns whether anything changed.
 func (s *Service) SetStatus(ctx context.Context, id string, status core.Status, reason, externalID string) (changed bool, err error) {
+	return s.setStatus(ctx, id, status, reason, externalID, "")
+}
+
+// setStatus changes nothing unless condition, a further part of the statement with its arguments from $6 on, holds.
+func (s *Service) setStatus(ctx context.Context, id string, status core.Status, reason, externalID, condition string,
+	args ...any) (changed bool, err error) {
 	err = s.db.Tx(ctx, func(ctx context.Context) error {
 		changed = false
 		below := status // the ladder, as core.Status.CanFollow tells it
@@ -27,8 +33,8 @@ func (s *Service) SetStatus(ctx context.Context, id string, status core.Status, 
 			below = core.Delivered
 		}
 		n, err := s.db.Exec(ctx, "UPDATE message SET status = $2, status_reason = $3, "+
-			"external_id = CASE WHEN $4 = '' THEN external_id ELSE $4 END WHERE id = $1 AND direction = 2 AND status < $5",
-			id, int(status), reason, externalID, int(below))
+			"external_id = CASE WHEN $4 = '' THEN external_id ELSE $4 END WHERE id = $1 AND direction = 2 AND status < $5"+condition,
+			append([]any{id, int(status), reason, externalID, int(below)}, args...)...)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -42,9 +48,8 @@ func (s *Service) SetStatus(ctx context.Context, id string, status core.Status, 
 }
 
 func (s *Service) history(ctx context.Context, id string, status core.Status, reason string) error {
-	_, err := s.db.Exec(ctx, "INSERT INTO status_change (message, status, reason, at) VALUES ($1, $2, $3, $4)",
+	return s.db.ExecLater(ctx, nil, "INSERT INTO status_change (message, status, reason, at) VALUES ($1, $2, $3, $4)",
 		id, int(status), reason, s.now().UnixMicro())
-	return err
 }
 
 // History returns the steps of an outbound message after it was queued, oldest first.

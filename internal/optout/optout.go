@@ -1,6 +1,7 @@
 // Package optout keeps who does not want to be written to: addresses by type, per account (docs/spec/vumi-http.md 5,
-// docs/spec/vumi-sandbox.md 9.9). Types and addresses are taken verbatim: +27… and 27… are two addresses. Whether an
-// account may manage opt-outs, and what is not sent because of one, is decided elsewhere.
+// docs/spec/vumi-sandbox.md 9.9). Types and addresses are taken verbatim: +27… and 27… are two addresses. A [Gate] says
+// what is not sent because of one, and which texts opt a person out. Whether an account may manage opt-outs is decided
+// elsewhere.
 package optout
 
 import (

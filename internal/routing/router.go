@@ -110,7 +110,7 @@ func (r *Router) check() error {
 	return nil
 }
 
-// CreateRouter stores a new router and gives it a key.
+// CreateRouter stores a new router and gives it a key. A name that another router of the account has is core.Conflict.
 func (s *Service) CreateRouter(ctx context.Context, r *Router) error {
 	if err := r.check(); err != nil {
 		return err
@@ -119,9 +119,12 @@ func (s *Service) CreateRouter(ctx context.Context, r *Router) error {
 	if err != nil {
 		return err
 	}
-	return s.db.Tx(ctx, func(ctx context.Context) error {
+	return s.db.TxOn(ctx, r.Account, func(ctx context.Context) error {
 		if r.Key == "" {
 			r.Key = core.NewKey()
+		}
+		if err := s.nameIsFree(ctx, r.Account, r.Key, r.Name); err != nil {
+			return err
 		}
 		_, err := s.db.Exec(ctx, "INSERT INTO router (key, account, type, name, config, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
 			r.Key, r.Account, r.Type, r.Name, string(config), s.now().UnixMicro())
@@ -145,10 +148,37 @@ func (s *Service) DeleteRouter(ctx context.Context, account, key string) error {
 		if err != nil {
 			return err
 		}
+		if _, err := s.db.Exec(ctx, "DELETE FROM router_session WHERE router = $1", key); err != nil {
+			return err
+		}
 		if err := s.audit.Audit(ctx, account, "router.delete", key, nil); err != nil {
 			return err
 		}
 		return s.Forget(ctx, account, key)
+	})
+}
+
+// RenameRouter gives a router of the account another name, which no other router of it has.
+func (s *Service) RenameRouter(ctx context.Context, account, key, name string) error {
+	name, err := core.CheckName("router", name)
+	if err != nil {
+		return err
+	}
+	return s.db.TxOn(ctx, account, func(ctx context.Context) error {
+		if err := s.nameIsFree(ctx, account, key, name); err != nil {
+			return err
+		}
+		n, err := s.db.Exec(ctx, "UPDATE router SET name = $3 WHERE key = $1 AND account = $2", key, account, name)
+		if err == nil && n == 0 {
+			err = core.Errorf(core.NotFound, "there is no router %s", key)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.audit.Audit(ctx, account, "router.rename", key, name); err != nil {
+			return err
+		}
+		return s.db.Changed(ctx)
 	})
 }
 
@@ -310,4 +340,14 @@ func (s *Service) menuState(ctx context.Context, router, address string) (state,
 		err = nil
 	}
 	return state, endpoint, err
+}
+
+// nameIsFree makes sure that no other router of the account has a name, so that commands can go by it.
+func (s *Service) nameIsFree(ctx context.Context, account, key, name string) error {
+	var others int
+	err := s.db.Row(ctx, "SELECT count(*) FROM router WHERE account = $1 AND name = $2 AND key <> $3", []any{account, name, key}, &others)
+	if err == nil && others > 0 {
+		err = core.Errorf(core.Conflict, "another router is called %s", name)
+	}
+	return err
 }

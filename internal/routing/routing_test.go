@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -266,11 +267,82 @@ func TestRouteOfAnotherProcess(t *testing.T) {
 		for source, target := range map[string]string{"channel:c1:default": "bot:b1:default", "bot:b1:default": "channel:c1:default"} {
 			exec(t, d, "INSERT INTO route (account, source, target) VALUES ($1, $2, $3)", account, source, target)
 		}
+		exec(t, d, "UPDATE generation SET value = value + 1 WHERE id = 1") // as db.Changed does there
 		if got := where(t, s, from("+1", "hi", "")); got != "b1/default  hi" {
 			t.Fatal(got)
 		}
 		if channel, err := s.Outbound(t.Context(), account, "b1", routing.Default); channel != "c1" || err != nil {
 			t.Fatal(channel, err)
+		}
+	})
+}
+
+func TestWhatIsGoneHasNoRoutes(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		clock := time.Unix(1000, 0)
+		s := place(t, d, &clock)
+		words := &routing.Router{Account: account, Type: routing.Keyword, Name: "words"}
+		if err := s.CreateRouter(t.Context(), words); err != nil {
+			t.Fatal(err)
+		}
+		if err := link(t, s, "channel:c1 router-in:"+words.Key, "router-out:"+words.Key+" bot:b1", "bot:b1 router-out:"+words.Key,
+			"router-in:"+words.Key+" channel:c1", "channel:c2 bot:b2", "bot:b2:sms channel:c2"); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, d, "INSERT INTO router_session (router, address, state, endpoint, expires_at) VALUES ($1, '+1', 'select', '', 0)", words.Key)
+		exec(t, d, "UPDATE bot SET archived_at = 1 WHERE key = 'b3'")
+		exec(t, d, "UPDATE channel SET removed_at = 1 WHERE key = 'c2'")
+		for _, pair := range []string{"channel:c1 bot:b3", "bot:b3 channel:c1", "bot:b2 channel:c2", "channel:c2 bot:b1"} {
+			if err := link(t, s, pair); core.KindOf(err) != core.NotFound {
+				t.Errorf("linked %s: %v", pair, err)
+			}
+			if err := s.Replace(t.Context(), account, entries(t, pair)); core.KindOf(err) != core.NotFound {
+				t.Errorf("replaced by %s: %v", pair, err)
+			}
+		}
+		if err := s.DeleteRouter(t.Context(), account, words.Key); err != nil {
+			t.Fatal(err)
+		}
+		table, err := s.Table(t.Context(), account)
+		if err != nil || len(table) != 2 || table[0].Source.Key != "b2" || table[1].Source.Key != "c2" {
+			t.Fatalf("%+v %v", table, err)
+		}
+		var sessions int
+		if err := d.Row(t.Context(), "SELECT count(*) FROM router_session", nil, &sessions); err != nil || sessions != 0 {
+			t.Fatal(sessions, err)
+		}
+	})
+}
+
+func TestRouterIsRenamed(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		clock := time.Unix(1000, 0)
+		s := place(t, d, &clock)
+		words := &routing.Router{Account: account, Type: routing.Keyword, Name: "words"}
+		other := &routing.Router{Account: account, Type: routing.Keyword, Name: "taken"}
+		for _, r := range []*routing.Router{words, other} {
+			if err := s.CreateRouter(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		second := &routing.Router{Account: account, Type: routing.Keyword, Name: "taken"}
+		if err := s.CreateRouter(t.Context(), second); core.KindOf(err) != core.Conflict {
+			t.Errorf("a second router of one name: %v", err)
+		}
+		for name, kind := range map[string]core.Kind{"taken": core.Conflict, " ": core.Invalid} {
+			if err := s.RenameRouter(t.Context(), account, words.Key, name); core.KindOf(err) != kind || err == nil {
+				t.Errorf("%q: %v", name, err)
+			}
+		}
+		if err := s.RenameRouter(t.Context(), "other", words.Key, "mine"); core.KindOf(err) != core.NotFound {
+			t.Error(err)
+		}
+		if err := s.RenameRouter(t.Context(), account, words.Key, "first words"); err != nil {
+			t.Fatal(err)
+		}
+		routers, err := s.Routers(t.Context(), account)
+		if err != nil || !slices.ContainsFunc(routers, func(r *routing.Router) bool { return r.Name == "first words" }) {
+			t.Errorf("%+v %v", routers, err)
 		}
 	})
 }

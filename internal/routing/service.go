@@ -31,8 +31,9 @@ type Service struct {
 
 // table is an account's routing, as read from the database.
 type table struct {
-	targets map[Endpoint]Endpoint
-	routers map[string]*Router
+	targets    map[Endpoint]Endpoint
+	routers    map[string]*Router
+	generation int64 // of the configuration, before it was read
 }
 
 // New returns the service over a database.
@@ -55,6 +56,9 @@ func (s *Service) Link(ctx context.Context, account string, entries ...Entry) er
 		}
 	}
 	return s.db.Tx(ctx, func(ctx context.Context) error {
+		if err := s.db.Changed(ctx); err != nil { // first of all: see Forget
+			return err
+		}
 		for _, e := range entries {
 			if err := s.exists(ctx, account, e.Source); err != nil {
 				return err
@@ -71,15 +75,21 @@ func (s *Service) Link(ctx context.Context, account string, entries ...Entry) er
 				return err
 			}
 		}
-		return s.db.Changed(ctx)
+		return nil
 	})
 }
 
 // exists refuses endpoints of things that the account does not have.
 func (s *Service) exists(ctx context.Context, account string, e Endpoint) error {
-	from := map[Kind]string{Channel: "channel", Bot: "bot", RouterIn: "router", RouterOut: "router"}[e.Kind]
+	from, there := "router", ""
+	switch e.Kind {
+	case Channel:
+		from, there = "channel", " AND removed_at = 0"
+	case Bot:
+		from, there = "bot", " AND archived_at = 0"
+	}
 	var n int
-	if err := s.db.Row(ctx, "SELECT count(*) FROM "+from+" WHERE key = $1 AND account = $2", []any{e.Key, account}, &n); err != nil {
+	if err := s.db.Row(ctx, "SELECT count(*) FROM "+from+" WHERE key = $1 AND account = $2"+there, []any{e.Key, account}, &n); err != nil {
 		return err
 	}
 	if n == 0 {
@@ -105,14 +115,30 @@ func (s *Service) Unlink(ctx context.Context, account string, source Endpoint) e
 	})
 }
 
-// Forget removes every entry from or to a channel, router or bot that is being deleted.
+// Forget removes every entry from or to a channel, router or bot that is being removed (docs/spec/vumi-http.md 8).
 func (s *Service) Forget(ctx context.Context, account, key string) error {
-	pattern := "%:" + key + ":%"
 	return s.db.Tx(ctx, func(ctx context.Context) error {
-		if _, err := s.db.Exec(ctx, "DELETE FROM route WHERE account = $1 AND (source LIKE $2 OR target LIKE $2)", account, pattern); err != nil {
+		// First of all, because it makes this the only change of configuration under way: a link that is being made waits,
+		// and finds the thing gone.
+		if err := s.db.Changed(ctx); err != nil {
 			return err
 		}
-		return s.db.Changed(ctx)
+		entries, err := s.Table(ctx, account)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if e.Source.Key != key && e.Target.Key != key {
+				continue
+			}
+			if _, err := s.db.Exec(ctx, "DELETE FROM route WHERE account = $1 AND source = $2", account, e.Source.String()); err != nil {
+				return fmt.Errorf("remove the route from %s: %w", e.Source, err)
+			}
+			if err := s.audit.Audit(ctx, account, "route.unlink", e.Source.String(), e.Target.String()); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -147,7 +173,11 @@ func (s *Service) read(ctx context.Context, account string) (*table, error) {
 	s.mu.Lock()
 	changes := s.changes
 	s.mu.Unlock()
-	t := &table{targets: map[Endpoint]Endpoint{}, routers: map[string]*Router{}}
+	generation, err := s.db.Generation(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the generation of the configuration: %w", err)
+	}
+	t := &table{targets: map[Endpoint]Endpoint{}, routers: map[string]*Router{}, generation: generation}
 	entries, err := s.Table(ctx, account)
 	if err != nil {
 		return nil, fmt.Errorf("read the routing table: %w", err)
@@ -195,16 +225,21 @@ func (s *Service) Inbound(ctx context.Context, m *core.Message, deliveryClass st
 	return d, err
 }
 
-// resolve calls find with the account's table, and once more with a table read anew when the first leads nowhere: the
-// answer is final for a message, and another process may have made the route a moment ago.
+// resolve calls find with the account's table, and once more with a table read anew when the first leads nowhere and
+// anything has changed since it was read: the answer is final for a message, and another process may have made the route
+// a moment ago.
 func (s *Service) resolve(ctx context.Context, account string, find func(*table) error) error {
 	t, err := s.table(ctx, account)
 	if err != nil {
 		return err
 	}
-	err = find(t)
-	if _, none := errors.AsType[*NoRoute](err); !none {
-		return err
+	unfound := find(t)
+	if _, none := errors.AsType[*NoRoute](unfound); !none {
+		return unfound
+	}
+	generation, err := s.db.Generation(ctx)
+	if err == nil && generation == t.generation {
+		return unfound
 	}
 	if t, err = s.read(ctx, account); err != nil {
 		return err

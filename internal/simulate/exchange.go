@@ -39,18 +39,12 @@ func (x *exchange) find(ctx context.Context, t *talk, base string) (err error) {
 	if x.bot, err = x.app.Bots.Find(ctx, t.options.Account, t.options.Bot); err != nil {
 		return err
 	}
-	if x.bot.Version == 0 {
-		return core.Errorf(core.Conflict, "bot %s has no program yet: deploy one with indaba bot deploy", x.bot.Name)
+	settings := appConfig{class: "sms"} // of an application elsewhere, which says nothing of itself
+	if x.bot.HasProgram() {
+		if settings, err = x.settings(ctx); err != nil {
+			return err
+		}
 	}
-	program, err := x.app.Bots.Program(ctx, x.bot.Key, x.bot.Version)
-	if err != nil {
-		return err
-	}
-	text, own := x.bot.Config["config"]
-	if !own {
-		text = program.Config["config"]
-	}
-	settings := readApp(text)
 	kind := t.options.Kind
 	first(&kind, kindOf(settings.class))
 	c, err := x.simulator(ctx, kind)
@@ -71,6 +65,22 @@ func (x *exchange) find(ctx context.Context, t *talk, base string) (err error) {
 		}
 	}
 	return nil
+}
+
+// settings reads what the bot's configuration says about its channels.
+func (x *exchange) settings(ctx context.Context) (appConfig, error) {
+	if x.bot.Version == 0 {
+		return appConfig{}, core.Errorf(core.Conflict, "bot %s has no program yet: deploy one with indaba bot deploy", x.bot.Name)
+	}
+	program, err := x.app.Bots.Program(ctx, x.bot.Key, x.bot.Version)
+	if err != nil {
+		return appConfig{}, err
+	}
+	text, own := x.bot.Config["config"]
+	if !own {
+		text = program.Config["config"]
+	}
+	return readApp(text), nil
 }
 
 // simulator returns the simulator channel of a kind that leads to the bot, and makes one when there is none.
@@ -108,7 +118,12 @@ func (x *exchange) create(ctx context.Context, kind, endpoint, address string) (
 	}
 	c := &gateway.Channel{Account: x.bot.Account, Type: simulatorType, Name: name, Address: address,
 		Settings: map[string]string{"kind": kind, "secret": core.NewSecret()}}
-	return c, x.app.Channels.Create(ctx, c)
+	err := x.app.Channels.Create(ctx, c)
+	if core.KindOf(err) == core.Conflict { // an earlier one is there whose routes were taken away, or that is switched off
+		c.Name += " " + core.NewKey()[:8]
+		err = x.app.Channels.Create(ctx, c)
+	}
+	return c, err
 }
 
 // lead returns the channel that an endpoint of the bot leads to. An endpoint that leads nowhere is linked to fallback;

@@ -112,12 +112,12 @@ func (p *phone) call(ctx context.Context, method, path string, body []byte, answ
 }
 
 // tally tells how much room a text takes on a kind of channel, such as [142/182], and how many units it has too many; 0
-// means that it fits. limit 0 is the channel's own.
+// means that it fits. limit 0 is the channel's own, which is less for a USSD text that needs UCS-2.
 func tally(kind, text string, limit int) (shown string, over int) {
 	encoding, units, segments := channel.Segments(text)
 	switch {
-	case kind == "ussd" && (limit == 0 || limit > channel.USSDLimit):
-		limit = channel.USSDLimit
+	case kind == "ussd" && (limit == 0 || limit > encoding.USSDRoom()):
+		limit = encoding.USSDRoom()
 	case kind == "sms" && limit == 0:
 		shown = fmt.Sprintf("[%d characters, %d SMS]", units, segments)
 	case limit == 0:

@@ -51,11 +51,11 @@ func (p printer) note(format string, args ...any) error {
 
 // bot shows a message to the person, on the kind of screen that the person has.
 func (p printer) bot(kind, address, text string, ends bool) error {
-	_, units, segments := channel.Segments(text)
+	encoding, units, segments := channel.Segments(text)
 	e := event{Event: "bot", Address: address, Text: text, Ends: ends, Kind: kind, Units: units}
 	switch kind {
 	case "ussd":
-		e.Limit = channel.USSDLimit
+		e.Limit = encoding.USSDRoom()
 	case "sms":
 		e.Segments = segments
 	default:

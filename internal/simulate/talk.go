@@ -51,11 +51,15 @@ type talk struct {
 	failed  int    // how often the bot failed
 }
 
+// maxLine is the longest line, in bytes, that is taken.
+const maxLine = 256 << 10
+
 // run takes lines until there are no more.
 func (t *talk) run(ctx context.Context, in io.Reader) error {
 	lines, failed := make(chan string), make(chan error, 1)
 	go func() {
 		scanner := bufio.NewScanner(in)
+		scanner.Buffer(nil, maxLine)
 		for scanner.Scan() {
 			select {
 			case lines <- scanner.Text():
@@ -63,7 +67,11 @@ func (t *talk) run(ctx context.Context, in io.Reader) error {
 				return
 			}
 		}
-		failed <- scanner.Err()
+		err := scanner.Err()
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = core.Errorf(core.Invalid, "a line is longer than %d KiB: no channel takes that much at once", maxLine>>10)
+		}
+		failed <- err
 		close(lines)
 	}()
 	if err := t.meet(ctx); err != nil {
@@ -218,7 +226,10 @@ func (t *talk) send(ctx context.Context, s said) error {
 			return err
 		}
 		if end != nil {
-			return t.ended(end)
+			if err := t.ended(end); err != nil || !end.silent || t.line.bot.HasProgram() {
+				return err
+			}
+			return t.awaitApplication(ctx)
 		}
 		waited := time.Since(began)
 		if waited > giveUp {
@@ -230,6 +241,23 @@ func (t *talk) send(ctx context.Context, s said) error {
 				return err
 			}
 		}
+	}
+}
+
+// awaitApplication gives an application elsewhere, which has its message by now or soon, time to answer it.
+func (t *talk) awaitApplication(ctx context.Context) error {
+	if !t.open && t.line.phone.kind() == "ussd" {
+		return nil // after the end of a session there is nothing to say
+	}
+	timer := time.NewTimer(sayWaiting)
+	defer timer.Stop()
+	select {
+	case arrival := <-t.line.arrivals:
+		return t.arrived(arrival)
+	case <-timer.C:
+		return t.print.note("the application has not answered yet")
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -125,7 +125,16 @@ func TestTalkUsesTheSameChannelAgain(t *testing.T) {
 	}
 	all, err := a.Channels.List(t.Context(), account)
 	if err != nil || len(all) != 2 { // one for the person, one for the endpoint sms
-		t.Errorf("%d channels, %v", len(all), err)
+		t.Fatalf("%d channels, %v", len(all), err)
+	}
+	// What is switched off stays off, and its name does not stand in the way of another.
+	for _, one := range all {
+		if err := a.Channels.SetEnabled(t.Context(), account, one.Key, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := talk(t, c, simulate.TalkOptions{Account: account}, "2"); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -221,5 +230,18 @@ func TestTalkToNobody(t *testing.T) {
 		if core.KindOf(err) != want {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A line may be longer than any message is, and one that is too long is named and not cut.
+func TestTalkTakesLongLines(t *testing.T) {
+	c, account := deployed(t)
+	long := strings.Repeat("long ", 20_000)
+	out, err := talk(t, c, simulate.TalkOptions{Account: account, Kind: "sms"}, "hello", "1", long)
+	if err != nil || !strings.Contains(out, "> "+long) {
+		t.Errorf("%d bytes: %v", len(long), err)
+	}
+	if _, err := talk(t, c, simulate.TalkOptions{Account: account, Kind: "sms"}, strings.Repeat("x", 300<<10)); core.KindOf(err) != core.Invalid {
+		t.Errorf("far too long: %v", err)
 	}
 }

@@ -34,8 +34,12 @@ func writeError(w http.ResponseWriter, path []string, err error) {
 			reason = "Owner ID not valid."
 		}
 		writeOptout(w, status, reason, nil)
+	case messageStore:
+		writeMessageStoreError(w, status, reason)
 	case httpbot.Streaming, httpbot.NoStreaming:
 		writeConversationError(w, status, reason, err)
+	case conversationAPI:
+		writeConfigError(w, status, reason, err)
 	default:
 		writeREST(w, status, reason)
 	}
@@ -73,33 +77,10 @@ func writeRPCError(w http.ResponseWriter, status int, reason string) {
 
 // statusOf returns the status for an error. A token that is none is 403, a request without one 401.
 func statusOf(err error) int {
-	if _, ok := errors.AsType[*api.NoMethod](err); ok {
-		return http.StatusMethodNotAllowed
-	}
-	switch core.KindOf(err) {
-	case core.Invalid:
-		return http.StatusBadRequest
-	case core.NotFound:
-		return http.StatusNotFound
-	case core.Conflict:
-		return http.StatusConflict
-	case core.Unauthenticated:
-		if errors.Is(err, api.ErrNoCredentials) {
-			return http.StatusUnauthorized
-		}
+	if core.KindOf(err) == core.Unauthenticated && !errors.Is(err, api.ErrNoCredentials) {
 		return http.StatusForbidden
-	case core.Forbidden:
-		return http.StatusForbidden
-	case core.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case core.Limited:
-		return http.StatusTooManyRequests
-	case core.Unavailable:
-		return http.StatusServiceUnavailable
-	case core.Timeout:
-		return http.StatusGatewayTimeout
 	}
-	return http.StatusInternalServerError
+	return api.StatusOf(err)
 }
 
 // reasonOf returns the text for an error.

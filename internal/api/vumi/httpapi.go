@@ -1,12 +1,10 @@
 package vumi
 
 import (
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"indaba/internal/account"
 	"indaba/internal/api"
@@ -50,7 +48,7 @@ func (f *face) converse(kind string) api.Handler {
 			return err
 		}
 		defer leave()
-		handlers := f.resource(t)
+		handlers := f.handlers(t.settings, r.Param("resource"))
 		if handlers == nil {
 			return core.Errorf(core.NotFound, "the conversation has no resource %q", r.Param("resource"))
 		}
@@ -63,9 +61,9 @@ func (f *face) converse(kind string) api.Handler {
 
 type talkHandler func(http.ResponseWriter, *talk) error
 
-// resource returns the handlers of a resource by method; nil when there is none of that name.
-func (f *face) resource(t *talk) map[string]talkHandler {
-	name, streams := t.Param("resource"), t.settings.Streaming()
+// handlers returns those of a resource by method; nil when there is none of that name.
+func (f *face) handlers(settings httpbot.Settings, name string) map[string]talkHandler {
+	streams := settings.Streaming()
 	switch {
 	case name == "messages.json" && streams:
 		return map[string]talkHandler{"PUT": f.sendMessage, "GET": f.stream(httpbot.Messages)}
@@ -91,6 +89,13 @@ func noMethod(handlers map[string]talkHandler) error {
 
 // letIn finds the conversation of a request and checks its token. Whatever is wrong looks the same from outside.
 func (f *face) letIn(r *api.Request, kind string) (*talk, error) {
+	return f.identify(r, func(b *bot.Bot, settings httpbot.Settings) bool {
+		return b.Kind == bot.HTTP && settings.Type == kind
+	})
+}
+
+// identify is letIn for the bots that fit.
+func (f *face) identify(r *api.Request, fits func(*bot.Bot, httpbot.Settings) bool) (*talk, error) {
 	refused := core.Errorf(core.Unauthenticated, "account, conversation and token do not belong together")
 	owner, token, ok := r.BasicAuth()
 	key := r.Param("conversation")
@@ -105,14 +110,10 @@ func (f *face) letIn(r *api.Request, kind string) (*talk, error) {
 		return nil, err
 	}
 	settings, err := httpbot.ReadSettings(b.Config)
-	if err != nil || b.Kind != bot.HTTP || settings.Type != kind {
+	if err != nil || !fits(b, settings) {
 		return nil, refused
 	}
-	known := 0
-	for _, valid := range settings.APITokens {
-		known |= subtle.ConstantTimeCompare([]byte(valid), []byte(token))
-	}
-	if known == 0 {
+	if !settings.Admits(token) {
 		return nil, refused
 	}
 	r.Request = r.WithContext(account.WithActor(r.Context(), "bot:"+b.Key))
@@ -168,10 +169,6 @@ func writeText(w http.ResponseWriter, status int, contentType, text string) {
 // stream is GET messages.json and events.json: one JSON per line until the client goes (docs/spec/vumi-http.md 9.8).
 func (f *face) stream(kind httpbot.Kind) talkHandler {
 	return func(w http.ResponseWriter, t *talk) error {
-		// The server's time for a request is not meant for one that stays open.
-		if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil {
-			return err
-		}
 		lines := api.NewLines(w, jsonUTF8)
 		err := f.Pushes.Stream(t.Context(), t.bot.Key, kind, func(bodies []string) error {
 			for _, body := range bodies {

@@ -1,8 +1,11 @@
 package vumi
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -71,30 +74,17 @@ func (f *face) readOwn(t *talk, p *payload, out *httpbot.Outgoing) error {
 	if !known || to == "" {
 		p.refuse("to_addr")
 	} else if kindKnown {
-		gone, err := f.optedOut(t, kind, to)
+		reason, err := f.gate.Refusal(t.Context(), t.bot.Account, kind, to)
 		if err != nil {
 			return err
 		}
-		if gone {
-			return invalid("Recipient with %s %s has opted out", kind, to)
+		if reason != "" {
+			return invalid("%s", reason)
 		}
 	}
 	out.To = to
 	p.shared(out)
 	return nil
-}
-
-// optedOut reports whether an address does not want messages, and the account heeds that.
-func (f *face) optedOut(t *talk, kind, address string) (bool, error) {
-	_, found, err := f.Optouts.Get(t.Context(), t.bot.Account, kind, address)
-	if err != nil || !found {
-		return false, err
-	}
-	owner, err := f.Accounts.Get(t.Context(), t.bot.Account)
-	if err != nil {
-		return false, err
-	}
-	return !owner.Flags.DisableOptouts, nil
 }
 
 // payload is what an application wants sent, with what is wrong in it.
@@ -143,7 +133,7 @@ func (p *payload) shared(out *httpbot.Outgoing) {
 // metadata lets through what channels understand, and nothing that the platform says itself.
 func (p *payload) metadata(out *httpbot.Outgoing) {
 	members, ok := api.Object(p.fields["helper_metadata"])
-	if !ok || strings.Contains(string(p.fields["helper_metadata"]), `\u0000`) {
+	if !ok || !keepable(p.fields["helper_metadata"]) {
 		p.refuse("helper_metadata")
 		return
 	}
@@ -153,6 +143,34 @@ func (p *payload) metadata(out *httpbot.Outgoing) {
 			out.Metadata[name] = value
 		}
 	}
+}
+
+// maxNesting bounds how deep objects and lists in metadata stand in one another: what a request may just hold could not be
+// read again inside of something else.
+const maxNesting = 100
+
+// keepable reports whether JSON can be stored, and read again by whoever it is shown to: 1e999 is no number for many.
+func keepable(value json.RawMessage) bool {
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	for depth := 0; depth <= maxNesting; {
+		token, err := decoder.Token()
+		if err != nil {
+			return errors.Is(err, io.EOF) // and not that a number is too large
+		}
+		switch token := token.(type) {
+		case string:
+			if core.Storable(token) != token {
+				return false
+			}
+		case json.Delim:
+			if token == '{' || token == '[' {
+				depth++
+			} else {
+				depth--
+			}
+		}
+	}
+	return false
 }
 
 // complaint puts all that is wrong into one error: the fields in order of their names, the length last.

@@ -27,13 +27,16 @@ import (
 
 // talks is a served face with one streaming conversation that is routed nowhere.
 type talks struct {
-	t      *testing.T
-	url    string // of the conversation
-	user   string
-	db     *db.DB
-	bot    *bot.Bot
-	queue  *httpbot.Queue
-	events chan core.Event // about messages that could not be sent
+	t    *testing.T
+	url  string // of the conversation
+	path string // of it, on any server of the handler
+
+	handler http.Handler
+	user    string
+	db      *db.DB
+	bot     *bot.Bot
+	queue   *httpbot.Queue
+	events  chan core.Event // about messages that could not be sent
 }
 
 func serveTalks(t *testing.T, d *db.DB, o vumi.Options) *talks {
@@ -59,8 +62,9 @@ func serveTalks(t *testing.T, d *db.DB, o vumi.Options) *talks {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	s.queue = httpbot.NewQueue(httpbot.QueueDeps{DB: d, Bots: bots, Now: time.Now, Log: quiet})
 	messages := message.New(d, 1, time.Now)
-	runtime := bot.NewRuntime(d, bots, messages, routing.New(d, nil, accounts, time.Now), nil, map[string]bot.Loader{
-		bot.HTTP: httpbot.Loader(httpbot.Deps{DB: d, Messages: messages, Queue: s.queue, Now: time.Now})}, time.Now)
+	runtime := bot.NewRuntime(bot.RuntimeDeps{DB: d, Bots: bots, Messages: messages, Routes: routing.New(d, nil, accounts, time.Now),
+		Optouts: optout.NewGate(optout.New(d, time.Now), accounts), Now: time.Now,
+		Loaders: map[string]bot.Loader{bot.HTTP: httpbot.Loader(httpbot.Deps{Queue: s.queue, Now: time.Now})}})
 	t.Cleanup(runtime.Close)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -71,13 +75,15 @@ func serveTalks(t *testing.T, d *db.DB, o vumi.Options) *talks {
 		})
 	})
 	t.Cleanup(func() { cancel(); running.Wait() })
-	server := httptest.NewServer(vumi.New(vumi.Deps{
+	s.handler = vumi.New(vumi.Deps{
 		Accounts: accounts, Optouts: optout.New(d, time.Now), Metrics: metric.New(d, time.Now, metric.Options{}), Bots: bots,
 		Pushes: s.queue, Now: time.Now, Log: quiet, Options: o,
 		Conversations: &httpbot.Sender{DB: d, Messages: messages, Dispatch: runtime.Dispatch, Now: time.Now},
-	}))
+	})
+	server := httptest.NewServer(s.handler)
 	t.Cleanup(server.Close)
-	s.url = server.URL + "/api/v1/go/http_api/" + s.bot.Key + "/"
+	s.path = "/api/v1/go/http_api/" + s.bot.Key + "/"
+	s.url = server.URL + s.path
 	return s
 }
 

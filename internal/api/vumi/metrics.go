@@ -130,13 +130,13 @@ func (f *face) readMetrics(w http.ResponseWriter, r *api.Request) error {
 // metricRequest reads times and interval, and refuses what would be too much before anything is read.
 func (f *face) metricRequest(query url.Values) (request metric.Request, err error) {
 	now := f.Now()
-	if request.From, err = parseTime(or(last(query, "from"), "-24h"), now); err != nil {
+	if request.From, err = parseTime(given(query, "from", "-24h"), now); err != nil {
 		return request, err
 	}
-	if request.Until, err = parseTime(or(last(query, "until"), "-0s"), now); err != nil {
+	if request.Until, err = parseTime(given(query, "until", "-0s"), now); err != nil {
 		return request, err
 	}
-	if request.Interval, err = parseInterval(or(last(query, "interval"), "1hour")); err != nil {
+	if request.Interval, err = parseInterval(given(query, "interval", "1hour")); err != nil {
 		return request, err
 	}
 	request.AlignToFrom = last(query, "align_to_from") == "true"
@@ -161,6 +161,14 @@ func pointsOf(buckets []metric.Bucket, nulls string) []point {
 		list = append(list, point{b.Start.UnixMilli(), b.Value})
 	}
 	return list
+}
+
+// given returns a parameter, or what stands for one that is absent. One that is empty is none of the two.
+func given(query url.Values, name, absent string) string {
+	if !query.Has(name) {
+		return absent
+	}
+	return last(query, name)
 }
 
 // or returns the text, or what stands for a text that is absent.

@@ -136,8 +136,8 @@ func (n *network) ends(o owner, connector string, names ...string) []endpoint {
 
 func (n *network) addConversation(b *bot.Bot, names []string) {
 	kind, status := conversationType(b), "running"
-	if b.HasProgram() && b.Version == 0 {
-		status = "stopped" // nothing was deployed yet
+	if !b.Running() {
+		status = "stopped"
 	}
 	n.conversations = append(n.conversations, conversation{
 		UUID: b.Key, Type: kind, Name: b.Name, Status: status,

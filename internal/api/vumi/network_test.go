@@ -37,19 +37,6 @@ func TestTagsOf(t *testing.T) {
 	}
 }
 
-func TestConfigured(t *testing.T) {
-	for text, want := range map[string][]string{
-		``: nil, `[]`: nil, `{}`: nil, `{"endpoints": 5, "sms_tag": ["a"]}`: nil,
-		`{"endpoints": {"sms": {}, "email": {}}}`:                {"email", "sms"},
-		`{"endpoints": {"p:t": {}}, "sms_tag": ["p", "t"]}`:      {"p:t"},
-		`{"endpoints": {"sms": null}, "sms_tag": ["pool", "é"]}`: {"pool:é", "sms"},
-	} {
-		if got := configured(text); !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", text, got, want)
-		}
-	}
-}
-
 // What the table holds can be named, even when nothing else knows of it; what nothing has cannot.
 func TestEndpointsOfTheTable(t *testing.T) {
 	n := &network{known: map[string]routing.Endpoint{}, uuids: map[routing.Endpoint]string{}, routed: map[owner][]string{}}

@@ -4,16 +4,21 @@
 package vumi
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"indaba/internal/account"
 	"indaba/internal/api"
 	"indaba/internal/bot"
 	"indaba/internal/bot/httpbot"
+	"indaba/internal/bot/source"
+	"indaba/internal/bot/vumiwire"
 	"indaba/internal/contact"
 	"indaba/internal/gateway"
+	"indaba/internal/message"
 	"indaba/internal/metric"
 	"indaba/internal/optout"
 	"indaba/internal/routing"
@@ -37,8 +42,13 @@ type Deps struct {
 	// Conversations and Pushes are behind HTTP API conversations (docs/spec/vumi-http.md 9).
 	Conversations *httpbot.Sender
 	Pushes        *httpbot.Queue
-	Now           func() time.Time
-	Log           *slog.Logger
+	// Sources reloads bots (docs/spec/vumi-http.md 9.9).
+	Sources *source.Service
+	// Exports and Searches are behind the message store (docs/spec/vumi-http.md 11).
+	Exports  *vumiwire.Exporter
+	Searches *message.Searches
+	Now      func() time.Time
+	Log      *slog.Logger
 	Options
 }
 
@@ -53,26 +63,21 @@ type Options struct {
 	// ConversationRequests is how many requests for its HTTP API conversations one account may have open at once, streams
 	// included; 10. Negative: any number.
 	ConversationRequests int
+	// Patience is how long a client may take to receive each piece of a stream, some 32 KiB; 30 s.
+	Patience time.Duration
 	// TrustProxy takes the caller's address from X-Forwarded-For, for servers behind a proxy that sets it.
 	TrustProxy bool
 }
 
 func (o Options) filled() Options {
-	fill(&o.MaxBody, 1<<20)
-	fill(&o.PageSize, 500)
-	fill(&o.MaxPoints, 10_000)
-	fill(&o.MaxStreams, 16)
-	fill(&o.TokenRequests, 10_000)
-	fill(&o.AddressRequests, 20_000)
-	fill(&o.ConversationRequests, 10)
+	o.MaxBody = cmp.Or(o.MaxBody, 1<<20)
+	o.PageSize = cmp.Or(o.PageSize, 500)
+	o.MaxPoints = cmp.Or(o.MaxPoints, 10_000)
+	o.MaxStreams = cmp.Or(o.MaxStreams, 16)
+	o.TokenRequests = cmp.Or(o.TokenRequests, 10_000)
+	o.AddressRequests = cmp.Or(o.AddressRequests, 20_000)
+	o.ConversationRequests = cmp.Or(o.ConversationRequests, 10)
 	return o
-}
-
-func fill[T comparable](value *T, usual T) {
-	var zero T
-	if *value == zero {
-		*value = usual
-	}
 }
 
 // face holds what handlers need.
@@ -81,6 +86,7 @@ type face struct {
 	streams       *api.Gate
 	conversations *api.Gate
 	endpoints     *endpointReader
+	gate          *optout.Gate
 }
 
 // New returns the handler of everything below [Prefix], and of [HealthPath]. It must get requests with their paths as
@@ -88,10 +94,11 @@ type face struct {
 func New(d Deps) http.Handler {
 	d.Options = d.filled()
 	f := &face{Deps: d, streams: api.NewGate(d.MaxStreams), conversations: api.NewGate(d.ConversationRequests),
-		endpoints: newEndpointReader(d.Bots)}
+		endpoints: newEndpointReader(d.Bots), gate: optout.NewGate(d.Optouts, d.Accounts)}
 	served := &api.Face{
-		Name: "vumi", Prefix: Prefix, Routes: append(f.routes(), f.conversationRoutes()...), Accounts: d.Accounts, MaxBody: d.MaxBody,
+		Name: "vumi", Prefix: Prefix, Routes: slices.Concat(f.routes(), f.conversationRoutes(), f.configRoutes(), f.messageRoutes()), Accounts: d.Accounts, MaxBody: d.MaxBody,
 		Limits:     api.NewLimits(d.TokenRequests, d.AddressRequests, d.TrustProxy),
+		Patience:   d.Patience,
 		WriteError: writeError, Log: d.Log,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

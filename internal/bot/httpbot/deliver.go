@@ -156,6 +156,9 @@ func (q *Queue) try(ctx context.Context, p Push) error {
 	if err != nil {
 		return err
 	}
+	if b.Archived() {
+		return core.Errorf(core.Invalid, "the conversation is archived")
+	}
 	settings, err := ReadSettings(b.Config)
 	if err != nil {
 		return err
@@ -182,8 +185,12 @@ func (q *Queue) try(ctx context.Context, p Push) error {
 
 // request returns the request of a push. User and password of the URL go into a header (docs/spec/vumi-http.md 9.7).
 func request(to string, p Push) (egress.Request, error) {
-	r := egress.Request{Method: http.MethodPost, Body: []byte(p.Body),
-		Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}}
+	// What an application says beside its status cannot turn a push that it has taken into one that it has not.
+	r := egress.Request{Method: http.MethodPost, Body: []byte(p.Body), Discard: true,
+		Header: http.Header{"Content-Type": {"application/json; charset=utf-8"},
+			// It is not sent. It tells net/http to repeat the request when the application closes an idle connection just then,
+			// which is no failure that should cost five minutes.
+			"Idempotency-Key": {}}}
 	if to == "" {
 		return r, core.Errorf(core.Invalid, "push_%s_url is not set", p.Kind)
 	}

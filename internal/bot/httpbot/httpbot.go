@@ -13,8 +13,6 @@ import (
 	"indaba/internal/bot/bundle"
 	"indaba/internal/bot/js"
 	"indaba/internal/core"
-	"indaba/internal/db"
-	"indaba/internal/message"
 )
 
 // Tags tells what a channel is called on this wire.
@@ -25,11 +23,9 @@ type Tags interface {
 
 // Deps are what turns work with.
 type Deps struct {
-	DB       *db.DB
-	Messages *message.Service
-	Queue    *Queue
-	Tags     Tags
-	Now      func() time.Time
+	Queue *Queue
+	Tags  Tags
+	Now   func() time.Time
 }
 
 // Loader returns the loader of bots of kind http. Settings that cannot be read are an error.
@@ -54,8 +50,7 @@ func (r *runner) Wants(map[string]string) bool {
 	return !r.settings.IgnoreEvents && (r.settings.PushEventURL != "" || r.settings.Streaming())
 }
 
-// Run queues the push of a message or an event. It is committed before the turn is, so a turn that is run again finds its
-// push there and leaves it alone.
+// Run makes the push of a message or an event, which is queued in the commit of the turn.
 func (r *runner) Run(ctx context.Context, t *bot.Turn) (bot.Result, error) {
 	began := r.Now()
 	if t.Trigger || t.Message == nil {
@@ -63,22 +58,14 @@ func (r *runner) Run(ctx context.Context, t *bot.Turn) (bot.Result, error) {
 			"it sends by itself"}, nil
 	}
 	p, dropped, err := r.push(ctx, t)
-	if err == nil && p.State != 0 {
-		err = r.DB.TxOn(ctx, t.Bot.Key, func(ctx context.Context) error {
-			if t.Event == nil {
-				// The application may answer before this turn is over.
-				if err := r.Messages.SetBot(ctx, t.Message.ID, t.Bot.Key, t.Message.Endpoint); err != nil {
-					return err
-				}
-			}
-			return r.Queue.Post(ctx, p)
-		})
-	}
 	if err != nil {
 		return bot.Result{}, err
 	}
 	// The record leaves the configuration out: it holds tokens and passwords.
 	result := bot.Result{Outcome: js.Done, Wall: r.Now().Sub(began), Record: bot.Record{Command: p.Body, Seed: t.Seed[:]}}
+	if p.State != 0 {
+		result.Commit = func(ctx context.Context) error { return r.Queue.Post(ctx, p) }
+	}
 	if dropped != "" {
 		result.Log = []bot.LogLine{{Level: bot.Warning, Text: dropped, At: began}}
 	}
@@ -92,9 +79,11 @@ func (r *runner) push(ctx context.Context, t *bot.Turn) (p Push, dropped string,
 	if t.Event != nil {
 		p.Kind, p.Subject, ignored = Events, t.Event.ID, r.settings.IgnoreEvents
 	}
-	if p.Body, err = r.body(ctx, t); err != nil {
+	body, err := r.body(ctx, t)
+	if err != nil {
 		return p, "", fmt.Errorf("make the push of %s %s: %w", p.Kind, p.Subject, err)
 	}
+	p.Body = string(body)
 	switch {
 	case ignored:
 	case r.settings.url(p.Kind) != "":

@@ -168,6 +168,23 @@ func TestDeadPushes(t *testing.T) {
 }
 
 // An account whose applications are down fills the table only so far.
+// What waits for a conversation that is archived is given up, with the reason.
+func TestPushOfAnArchivedConversation(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := newWorld(t, d)
+		w.configure(NoStreaming, map[string]any{"push_message_url": w.app.url})
+		w.post(Messages, Waiting, "+1", "m1")
+		if _, err := d.Exec(t.Context(), "UPDATE bot SET archived_at = 1 WHERE key = $1", w.bot.Key); err != nil {
+			t.Fatal(err)
+		}
+		w.round()
+		dead := w.failing(true)
+		if len(dead) != 1 || dead[0].Reason != "the conversation is archived" || w.app.count() != 0 {
+			t.Fatalf("%+v, %d requests", dead, w.app.count())
+		}
+	})
+}
+
 func TestTooManyRetries(t *testing.T) {
 	w := newWorld(t, dbtest.SQLite(t))
 	w.configure(NoStreaming, map[string]any{"push_message_url": w.app.url})
@@ -187,6 +204,14 @@ func TestTooManyRetries(t *testing.T) {
 	}
 	w.post(Messages, Waiting, "+1", "last", "one too many")
 	w.round()
+	if dead := w.failing(true); len(dead) == 1 {
+		if p, err := w.queue.Get(t.Context(), w.account, dead[0].ID); err != nil || p != dead[0] {
+			t.Errorf("alone it is %+v, %v", p, err)
+		}
+		if _, err := w.queue.Get(t.Context(), "other", dead[0].ID); core.KindOf(err) != core.NotFound {
+			t.Errorf("another account's: %v", err)
+		}
+	}
 	if dead := w.failing(true); len(dead) != 1 || dead[0].Subject != "one too many" ||
 		!strings.Contains(dead[0].Reason, "10000 pushes wait") || w.rows(Waiting) != maxRetries {
 		t.Errorf("dead: %+v, %d wait", dead, w.rows(Waiting))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"indaba/internal/bot"
+	"indaba/internal/bot/vumiwire"
 	"indaba/internal/core"
 	"indaba/internal/db"
 	"indaba/internal/message"
@@ -50,15 +51,11 @@ func (s *Sender) Original(ctx context.Context, b *bot.Bot, id string) (*core.Mes
 // are sent one at a time, in the order of the calls. A message without a route is kept as failed, and the application is
 // told by a nack.
 func (s *Sender) Send(ctx context.Context, b *bot.Bot, settings Settings, o Outgoing) (json.RawMessage, error) {
-	helper := object{}
+	helper := vumiwire.Object{}
 	for name, value := range o.Metadata {
 		helper[name] = value
 	}
-	own, err := json.Marshal(about(b, settings))
-	if err != nil {
-		return nil, err
-	}
-	helper["go"] = own
+	helper["go"] = about(b, settings)
 	metadata, err := json.Marshal(helper)
 	if err != nil {
 		return nil, core.Errorf(core.Invalid, "helper_metadata cannot be written: %v", err)

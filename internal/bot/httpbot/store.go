@@ -134,6 +134,19 @@ func (q *Queue) Failing(ctx context.Context, account string, dead bool, limit in
 	return db.Collect(ctx, q.DB, scanPush, selectPush+where, account, limit)
 }
 
+// Get returns a push of the account that Failing lists. Any other one is [core.NotFound].
+func (q *Queue) Get(ctx context.Context, account string, id int64) (Push, error) {
+	found, err := db.Collect(ctx, q.DB, scanPush, selectPush+"WHERE id = $1 AND account = $2 AND (state = 4 OR state = 1 AND attempts > 0)",
+		id, account)
+	if err == nil && len(found) == 0 {
+		err = core.Errorf(core.NotFound, "no failing push has the number %d", id)
+	}
+	if err != nil {
+		return Push{}, err
+	}
+	return found[0], nil
+}
+
 // Retry lets a dead push of the account begin anew. Any other one is [core.NotFound].
 func (q *Queue) Retry(ctx context.Context, account string, id int64) error {
 	return q.revise(ctx, "UPDATE push SET state = 1, attempts = 0, begun_at = 0, settled_at = 0, not_before = $3 "+

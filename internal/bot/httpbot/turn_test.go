@@ -27,7 +27,7 @@ func (t tags) Tag(_ context.Context, _, channel string) (pool, tag string, found
 // turn runs a turn of the conversation for a message, or for an event about it.
 func (w *world) turn(m *core.Message, e *core.Event) bot.Result {
 	w.t.Helper()
-	load := Loader(Deps{DB: w.db, Messages: w.messages, Queue: w.queue, Now: w.now,
+	load := Loader(Deps{Queue: w.queue, Now: w.now,
 		Tags: tags{"c0000000000000000000000000000001": {"ussd_pool", "*120*1#"}}})
 	r, err := load(w.bot, bot.Version{}, nil)
 	if err != nil {
@@ -37,6 +37,11 @@ func (w *world) turn(m *core.Message, e *core.Event) bot.Result {
 	result, err := r.Run(w.t.Context(), &bot.Turn{Bot: w.bot, Message: m, Event: e, Channel: m.Channel, Address: m.Address()})
 	if err != nil || result.Outcome != js.Done {
 		w.t.Fatalf("%+v, %v", result, err)
+	}
+	if result.Commit != nil {
+		if err := w.db.Tx(w.t.Context(), result.Commit); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 	return result
 }
@@ -61,7 +66,7 @@ func TestPushedMessage(t *testing.T) {
 		w.configure(NoStreaming, map[string]any{"push_message_url": w.app.url})
 		m := w.inbound("Molo \u0416 \U0001F44B")
 		w.turn(m, nil)
-		w.turn(m, nil) // as after a crash between the two commits
+		w.turn(m, nil) // as when an operator lets it be handled again
 		w.round()
 		if w.app.count() != 1 {
 			t.Fatalf("%d requests", w.app.count())
@@ -73,10 +78,6 @@ func TestPushedMessage(t *testing.T) {
 			"transport_metadata": {"a": 1}, "routing_metadata": {"endpoint_name": "default"},
 			"helper_metadata": {"x": {"y": 2}, "tag": {"tag": ["ussd_pool", "*120*1#"]}, "optout": {"optout": false},
 			"go": {"user_account": "`+w.account+`", "conversation_type": "http_api_nostream", "conversation_key": "`+w.bot.Key+`"}}}`)
-		stored, err := w.messages.Get(t.Context(), w.account, m.ID)
-		if err != nil || stored.Bot != w.bot.Key {
-			t.Errorf("an answer to the push would not be known: %+v, %v", stored, err)
-		}
 	})
 }
 

@@ -3,7 +3,13 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
-	"slices"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"indaba/internal/bot/vumiwire"
+	"indaba/internal/core"
 )
 
 // configGet is config.get: the text of a key of the configuration, or null (docs/spec/vumi-sandbox.md 9.1).
@@ -38,19 +44,34 @@ func readSettings(config map[string]string) settings {
 	if class, ok := a.text("delivery_class"); ok && class != "" {
 		s.DeliveryClass = class
 	}
-	if endpoints, ok := a.object("endpoints"); ok {
-		for name := range endpoints {
-			s.endpoints = append(s.endpoints, name)
-		}
-	}
-	var tag []string
-	if json.Unmarshal(a["sms_tag"], &tag) == nil && len(tag) == 2 {
-		s.endpoints = append(s.endpoints, tag[0]+":"+tag[1])
-	}
-	slices.Sort(s.endpoints)
-	s.endpoints = slices.Compact(s.endpoints)
+	s.endpoints = vumiwire.Endpoints(config["config"])
 	return s
 }
 
 // defaultClass is the delivery class of an app that names none.
 const defaultClass = "ussd"
+
+// CheckConfig reports, as core.Invalid, a configuration value that the bot could not use: the toolkit reads every value as
+// JSON, and the bot dies of what is none (docs/spec/vumi-sandbox.md 8). The key config must be an object. Other keys may
+// hold plain text, for bots that read them so: only what looks like JSON must be JSON.
+func CheckConfig(key, text string) error {
+	trimmed := strings.TrimSpace(text)
+	looksLikeJSON := trimmed != "" && strings.ContainsRune(`{["`, rune(trimmed[0]))
+	if key != "config" && !strings.HasPrefix(key, "translation.") && !looksLikeJSON {
+		return nil
+	}
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		place := ""
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && !strings.Contains(err.Error(), "unexpected end") {
+			before := text[:max(syntax.Offset-1, 0)]
+			place = fmt.Sprintf(" in line %d, character %d", 1+strings.Count(before, "\n"),
+				1+utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]))
+		}
+		return core.Errorf(core.Invalid, "the value of %s must be JSON: %v%s", key, err, place)
+	}
+	if _, ok := value.(map[string]any); key == "config" && !ok {
+		return core.Errorf(core.Invalid, `the value of config must be a JSON object, such as {"name": "clinic"}`)
+	}
+	return nil
+}

@@ -40,12 +40,12 @@ func TestInboundCommands(t *testing.T) {
 		want string
 	}{
 		"ussd": {message(nil), headOf + ussd + `"content":"1","session_event":"new","in_reply_to":null,"group":null,"provider":null,` + transport +
-			`"transport_type":"ussd","transport_metadata":{},"helper_metadata":{"delivery_class":"ussd","go":` + goOf + `},"routing_metadata":{"endpoint_name":"default"}}}`},
+			`"transport_type":"ussd","transport_metadata":{},"helper_metadata":{"delivery_class":"ussd","go":` + goOf + `,"optout":{"optout":false}},"routing_metadata":{"endpoint_name":"default"}}}`},
 		"sms with everything": {message(func(m *core.Message) {
 			m.Content, m.SessionEvent, m.TransportType, m.Group, m.Provider, m.InReplyTo = nil, core.SessionNone, "smpp", "g", "mtn", "m0"
 			m.TransportMetadata, m.HelperMetadata = json.RawMessage(`{"a":[1]}`), json.RawMessage(`{"go":"forged","x":{"y":1}}`)
 		}), headOf + ussd + `"content":null,"session_event":null,"in_reply_to":"m0","group":"g","provider":"mtn",` + transport +
-			`"transport_type":"smpp","transport_metadata":{"a":[1]},"helper_metadata":{"delivery_class":"sms","go":` + goOf + `,"x":{"y":1}},"routing_metadata":{"endpoint_name":"default"}}}`},
+			`"transport_type":"smpp","transport_metadata":{"a":[1]},"helper_metadata":{"delivery_class":"sms","go":` + goOf + `,"optout":{"optout":false},"x":{"y":1}},"routing_metadata":{"endpoint_name":"default"}}}`},
 		"ack": {event(core.Event{Type: core.Ack, SentMessageID: "p9"}),
 			eventHead + `"event_type":"ack","user_message_id":"m1","sent_message_id":"p9",` + eventTail},
 		"nack": {event(core.Event{Type: core.Nack, Reason: "no route"}),

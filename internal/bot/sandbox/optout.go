@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"indaba/internal/bot/vumiwire"
 	"indaba/internal/contact"
 	"indaba/internal/optout"
 )
@@ -52,7 +53,7 @@ func (h *host) optoutCancel(ctx context.Context, a args) (fields, error) {
 }
 
 func optedOut(o optout.OptOut) fields {
-	return fields{"opted_out": true, "created_at": contact.FormatTime(o.CreatedAt), "message_id": orNull(o.MessageID)}
+	return fields{"opted_out": true, "created_at": contact.FormatTime(o.CreatedAt), "message_id": vumiwire.OrNull(o.MessageID)}
 }
 
 // optoutParams returns the members of a command that must be there, and then checks whether the account may do this.

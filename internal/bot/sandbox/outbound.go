@@ -127,11 +127,7 @@ func (h *host) outboundSendToTag(_ context.Context, a args) (fields, error) {
 }
 
 func (h *host) addPlain(to string, content *string, endpoint string, extra map[string]json.RawMessage) error {
-	own, err := goMetadata(h.turn.Bot)
-	if err != nil {
-		return err
-	}
-	metadata, err := merge(nil, map[string]json.RawMessage{"go": own})
+	metadata, err := merge(nil, map[string]json.RawMessage{"go": goMetadata(h.turn.Bot)})
 	if err == nil {
 		metadata, err = merge(metadata, extra)
 	}

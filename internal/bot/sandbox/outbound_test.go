@@ -33,7 +33,7 @@ func TestReplies(t *testing.T) {
 	turn := w.turn("")
 	turn.Message.Group = group
 	turn.Message.HelperMetadata = json.RawMessage(`{"tag":{"tag":["pool","t1"]}}`)
-	metadata := `{"delivery_class":"ussd","go":` + goOfTest + `,"tag":{"tag":["pool","t1"]}}`
+	metadata := `{"delivery_class":"ussd","go":` + goOfTest + `,"optout":{"optout":false},"tag":{"tag":["pool","t1"]}}`
 	got := w.sent(turn,
 		`{"cmd":"outbound.reply_to","content":"hello","in_reply_to":"ID"}`,
 		`{"cmd":"outbound.reply_to","content":"hello","in_reply_to":"ID","continue_session":false}`,

@@ -9,6 +9,7 @@ import (
 
 	"indaba/internal/bot"
 	"indaba/internal/bot/js"
+	"indaba/internal/bot/vumiwire"
 	"indaba/internal/egress"
 )
 
@@ -128,7 +129,7 @@ func recordedCommand(text string) (command, error) {
 		return command{}, fmt.Errorf("reading the recorded command: %w", err)
 	}
 	recorded := command{text: text, helper: c.Message.Helper, from: c.Message.From, trigger: c.Message.Trigger}
-	if c.Message.Type == messageType {
+	if c.Message.Type == vumiwire.IsMessage {
 		recorded.message = c.Message.ID
 	}
 	return recorded, nil

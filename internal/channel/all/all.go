@@ -7,20 +7,26 @@ import (
 	"indaba/internal/channel/generic"
 	"indaba/internal/channel/simulator"
 	smsafricastalking "indaba/internal/channel/sms/africastalking"
-	"indaba/internal/channel/sms/twilio"
+	smstwilio "indaba/internal/channel/sms/twilio"
 	ussdafricastalking "indaba/internal/channel/ussd/africastalking"
+	voicetwilio "indaba/internal/channel/voice/twilio"
 )
 
-// Types returns every channel type, sorted by name.
+// Types returns every channel type, sorted by name, with the settings that all have.
 func Types() []channel.Type {
-	return []channel.Type{
+	types := []channel.Type{
 		custom.Type(),
 		generic.Type(),
 		simulator.Type(),
 		smsafricastalking.Type(),
-		twilio.Type(),
+		smstwilio.Type(),
 		ussdafricastalking.Type(),
+		voicetwilio.Type(),
 	}
+	for i := range types {
+		types[i].Settings = append(types[i].Settings, channel.InboundSettings()...)
+	}
+	return types
 }
 
 // Type returns the type of a name; ok is false when there is none.

@@ -83,7 +83,7 @@ type SendCase struct {
 	Method string            // empty for POST
 	Path   string            // with the query
 	Header map[string]string // that the request must have, among others
-	Form   map[string]string // the whole form, or
+	Form   map[string]string // the whole form, several values of a field joined by " & ", or
 	JSON   string            // the body, or
 	Body   string            // the body
 	None   bool              // no request may be made

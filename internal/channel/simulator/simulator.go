@@ -65,13 +65,13 @@ func (a *adapter) Transport() (transportType, deliveryClass string) {
 // Send puts a message into the box of its recipient and wakes who waits for it. A USSD reply that no phone could show
 // is refused.
 func (a *adapter) Send(_ context.Context, m *channel.Outbound) (channel.Receipt, error) {
-	_, units, segments := channel.Segments(m.Content)
+	encoding, units, segments := channel.Segments(m.Content)
 	message := message{ID: m.ID, Content: m.Content, InReplyTo: m.InReplyTo, At: a.config.Now().UTC()}
 	switch a.kind {
 	case "ussd":
-		if units > channel.USSDLimit {
+		if units > encoding.USSDRoom() {
 			return channel.Receipt{}, &channel.SendError{Class: channel.Permanent, Code: "too_long",
-				Message: fmt.Sprintf("%d characters: a USSD screen has %d", units, channel.USSDLimit)}
+				Message: fmt.Sprintf("%d characters: a USSD screen has %d in %s", units, encoding.USSDRoom(), encoding)}
 		}
 		message.Segments = 1
 		message.SessionEvent = string(core.SessionResume)

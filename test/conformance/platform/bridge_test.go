@@ -290,6 +290,7 @@ func sends(command map[string]json.RawMessage, all []bot.Send) []map[string]any 
 			_ = json.Unmarshal(s.HelperMetadata, &metadata)
 			delete(metadata, "go")
 			delete(metadata, "delivery_class")
+			delete(metadata, "optout")
 			if len(metadata) > 0 {
 				sent["helper_metadata"] = metadata
 			}

@@ -1,6 +1,7 @@
 // Command cmd runs a fake provider, to play with a channel by hand: it prints the messages that it takes, and sends
 // what is typed, as "+27821234567 some text", to the channel's webhook. With ussd, one types "+27821234567" to dial and
-// "+27821234567 1" to reply.
+// "+27821234567 1" to reply; with twilio-voice, "+27821234567" to call, or to press nothing, "+27821234567 1#" to press
+// keys and "+27821234567 hangup" to hang up.
 package main
 
 import (
@@ -33,7 +34,7 @@ type person func(ctx context.Context, from, text string) (string, error)
 
 func main() {
 	var o options
-	flag.StringVar(&o.provider, "provider", "twilio", "twilio, africastalking, ussd or custom")
+	flag.StringVar(&o.provider, "provider", "twilio", "twilio, twilio-voice, africastalking, ussd or custom")
 	flag.StringVar(&o.listen, "listen", "127.0.0.1:9001", "address to take messages at")
 	flag.StringVar(&o.webhook, "webhook", "", "URL of the channel, with its secret path when it has one")
 	flag.StringVar(&o.user, "user", "AC00000000000000000000000000000000", "account SID or user name")
@@ -92,6 +93,10 @@ func (o options) open() (http.Handler, *fake.Desk, person, error) {
 			reply, err := p.Say(ctx, "", from, text)
 			return fmt.Sprint(reply.Status), err
 		}, nil
+	case "twilio-voice":
+		p := twilio.New(o.user, o.secret, o.webhook)
+		p.StatusWebhook = o.webhook + "/status"
+		return p.Handler(), &p.Desk, callers(p), nil
 	case "africastalking":
 		p := africastalking.NewSMS(o.user, o.secret, o.webhook, o.webhook+"/status")
 		return p.Handler(), &p.Desk, func(ctx context.Context, from, text string) (string, error) {
@@ -108,7 +113,7 @@ func (o options) open() (http.Handler, *fake.Desk, person, error) {
 		g := &africastalking.Gateway{Callback: o.webhook, Events: o.webhook + "/events", ServiceCode: "*384*1#"}
 		return http.NotFoundHandler(), &fake.Desk{}, phones(g), nil
 	default:
-		return nil, nil, nil, fmt.Errorf("-provider %s: there are twilio, africastalking, ussd and custom", o.provider)
+		return nil, nil, nil, fmt.Errorf("-provider %s: there are twilio, twilio-voice, africastalking, ussd and custom", o.provider)
 	}
 }
 
@@ -128,6 +133,31 @@ func phones(g *africastalking.Gateway) person {
 			return s.Screen + " (closed)", err
 		}
 		return s.Screen, err
+	}
+}
+
+// callers calls for people who are in no call, and presses keys for those who are.
+func callers(p *twilio.Provider) person {
+	open := map[string]*twilio.Call{}
+	return func(ctx context.Context, phone, text string) (string, error) {
+		c := open[phone]
+		var err error
+		switch {
+		case c == nil || !c.Open:
+			c, err = p.Dial(ctx, phone)
+		case text == "":
+			err = c.Wait(ctx)
+		case text == "hangup":
+			err = c.Hangup(ctx)
+		default:
+			err = c.Press(ctx, text)
+		}
+		open[phone] = c
+		heard := strings.Join(c.Heard, " / ")
+		if c.Heard = nil; !c.Open {
+			heard += " (hung up)"
+		}
+		return heard, err
 	}
 }
 

@@ -1,5 +1,6 @@
-// Package twilio fakes Twilio's Messages resource (docs/spec/channels.md 10): it takes messages, sends signed webhooks
-// for what people say, and reports deliveries to the status callback that came with each message.
+// Package twilio fakes Twilio's Messages and Calls (docs/spec/channels.md 10, 13): it takes messages and calls people,
+// sends signed webhooks for what people say, dial and press, does in calls what it is told, and reports what became of
+// messages and calls to the status callback that came with each.
 package twilio
 
 import (
@@ -26,7 +27,8 @@ type Provider struct {
 	fake.Desk
 	AccountSID, AuthToken string
 	Number                string // our number
-	Webhook               string // where messages from people are posted
+	Webhook               string // where messages and calls from people are posted
+	StatusWebhook         string // where the ends of calls from people are posted; empty for nowhere
 	// CalledAs, when set, is the public address that stands in signatures in place of the one that is called, up to and
 	// without the path, as with a proxy in between.
 	CalledAs string
@@ -34,6 +36,7 @@ type Provider struct {
 
 	mu        sync.Mutex
 	callbacks map[string]string // status callback by message SID
+	calls     []*Call           // that were placed
 }
 
 // New returns an account whose webhook is the channel's URL on Indaba.
@@ -42,19 +45,29 @@ func New(accountSID, authToken, webhook string) *Provider {
 		callbacks: map[string]string{}}
 }
 
-// Handler returns what takes messages, at /2010-04-01/Accounts/{sid}/Messages.json.
+// Handler returns what takes messages and calls, at /2010-04-01/Accounts/{sid}/Messages.json and Calls.json.
 func (p *Provider) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /2010-04-01/Accounts/{sid}/Messages.json", func(w http.ResponseWriter, r *http.Request) {
-		p.Serve(w, r, func(body []byte) fake.Exchange {
-			return fake.Exchange{
-				Accept: func() fake.Reply { return p.accept(r, body) },
-				Refuse: func() fake.Reply { return failure(400, 21610, "Attempt to send to unsubscribed recipient") },
-				Fail:   fail,
-			}
+	for list, accept := range map[string]func(*http.Request, []byte) fake.Reply{"Messages": p.accept, "Calls": p.placeCall} {
+		mux.HandleFunc("POST /2010-04-01/Accounts/{sid}/"+list+".json", func(w http.ResponseWriter, r *http.Request) {
+			p.Serve(w, r, func(body []byte) fake.Exchange {
+				return fake.Exchange{
+					Accept: func() fake.Reply { return accept(r, body) },
+					Refuse: func() fake.Reply { return refusal(list) },
+					Fail:   fail,
+				}
+			})
 		})
-	})
+	}
 	return mux
+}
+
+// refusal refuses a recipient.
+func refusal(list string) fake.Reply {
+	if list == "Calls" {
+		return failure(400, 21214, "'To' phone number cannot be reached")
+	}
+	return failure(400, 21610, "Attempt to send to unsubscribed recipient")
 }
 
 // fail answers with a status and the code that Twilio has for it.

@@ -2,13 +2,7 @@ package twilio
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha1"
-	"encoding/base64"
-	"maps"
-	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"indaba/internal/channel"
@@ -17,17 +11,9 @@ import (
 
 // Receive takes messages at the channel's URL, and delivery reports at status.
 func (a *adapter) Receive(_ context.Context, r *channel.Request) (channel.Received, error) {
-	form, malformed := url.ParseQuery(string(r.Body))
-	given, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Twilio-Signature"))
-	if err != nil || !hmac.Equal(given, signature(a.config.Settings["auth_token"], r.URL, form)) {
-		return channel.Received{}, core.Errorf(core.Unauthenticated, "X-Twilio-Signature is wrong: check the auth token, "+
-			"and that Indaba's public URL is the one that Twilio calls")
-	}
-	switch {
-	case malformed != nil:
-		return channel.Received{}, core.Errorf(core.Invalid, "the body is not a form")
-	case r.Method != http.MethodPost:
-		return channel.Received{}, core.Errorf(core.Invalid, "use POST")
+	form, err := a.account.Form(r)
+	if err != nil {
+		return channel.Received{}, err
 	}
 	switch r.Path {
 	case "", "receive":
@@ -37,20 +23,6 @@ func (a *adapter) Receive(_ context.Context, r *channel.Request) (channel.Receiv
 	default:
 		return channel.Received{}, core.Errorf(core.NotFound, "the webhook URL ends in a word too many")
 	}
-}
-
-// signature is the HMAC-SHA1 of the URL as Twilio called it, and of each parameter's name and value by name. Twilio
-// chose SHA-1; as a MAC it is not broken.
-func signature(token, target string, form url.Values) []byte {
-	mac := hmac.New(sha1.New, []byte(token))
-	_, _ = mac.Write([]byte(target)) // a hash never fails
-	for _, name := range slices.Sorted(maps.Keys(form)) {
-		values := slices.Sorted(slices.Values(form[name]))
-		for _, value := range slices.Compact(values) {
-			_, _ = mac.Write([]byte(name + value))
-		}
-	}
-	return mac.Sum(nil)
 }
 
 func receiveMessage(form url.Values) (channel.Received, error) {

@@ -59,7 +59,7 @@ func (a *adapter) Answer(_ *channel.Request, reply *channel.Outbound) channel.An
 	}
 	text, cut := channel.FitUSSD(content)
 	if cut {
-		answer.Note = "the reply was cut: it is longer than the 182 characters of a USSD screen"
+		answer.Note = "the reply was cut: it is longer than a USSD screen, which has 182 characters, and 80 when one of them is not in the GSM alphabet"
 	}
 	answer.Body = []byte(verb + text)
 	return answer

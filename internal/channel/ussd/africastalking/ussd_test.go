@@ -103,7 +103,7 @@ func without(values url.Values, name string) url.Values {
 func TestAnswer(t *testing.T) {
 	s := suite()
 	a := channeltest.Open(t, s, nil).(channel.SyncAdapter)
-	long := strings.Repeat("long ", 40)
+	long, wide := strings.Repeat("long ", 40), strings.Repeat("ж", 80)
 	for name, c := range map[string]struct {
 		reply *channel.Outbound
 		want  string
@@ -115,6 +115,8 @@ func TestAnswer(t *testing.T) {
 		"empty":    {&channel.Outbound{}, "CON ", false},
 		"late":     {nil, "END We cannot answer right now. Please try again later.", false},
 		"fits":     {&channel.Outbound{Content: long[:182]}, "CON " + long[:182], false},
+		"wide":     {&channel.Outbound{Content: wide}, "CON " + wide, false},
+		"too wide": {&channel.Outbound{Content: wide + "ж"}, "CON " + wide[:2*77] + "...", true},
 		"too long": {&channel.Outbound{Content: long}, "CON " + strings.TrimSpace(long[:179]) + "...", true},
 	} {
 		got := a.Answer(nil, c.reply)
