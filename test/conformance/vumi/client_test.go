@@ -17,6 +17,7 @@ type client struct {
 	t     *testing.T
 	s     *server
 	token string
+	page  func(n int) // called before each page after the first
 }
 
 // httpError is what the original raises for a status of 400 and above.
@@ -41,27 +42,40 @@ type pagedError struct {
 func (e *pagedError) Error() string { return "after " + e.cursor + ": " + e.err.Error() }
 func (e *pagedError) Unwrap() error { return e.err }
 
+// optedOutError is the original's UserOptedOutException.
+type optedOutError struct{ to, message, reason string }
+
+func (e *optedOutError) Error() string { return e.reason }
+
 type object = map[string]any
 
-// call sends JSON, as ASCII with escapes like the original, and decodes whatever comes.
+// escaped returns JSON as ASCII, as Python's json.dumps writes it.
+func escaped(t *testing.T, data any) *bytes.Buffer {
+	t.Helper()
+	text, err := json.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var body bytes.Buffer
+	for _, r := range string(text) {
+		switch {
+		case r < 0x80:
+			body.WriteRune(r)
+		case r < 0x10000:
+			fmt.Fprintf(&body, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&body, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
+		}
+	}
+	return &body
+}
+
+// call sends JSON and decodes whatever comes.
 func (c *client) call(method, path string, data any) (answer any, err error) {
 	c.t.Helper()
 	var body bytes.Buffer
 	if data != nil {
-		text, err := json.Marshal(data)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		for _, r := range string(text) {
-			switch {
-			case r < 0x80:
-				body.WriteRune(r)
-			case r < 0x10000:
-				fmt.Fprintf(&body, `\u%04x`, r)
-			default:
-				fmt.Fprintf(&body, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
-			}
-		}
+		body = *escaped(c.t, data)
 	}
 	r, err := http.NewRequestWithContext(c.t.Context(), method, c.s.url+path, &body)
 	if err != nil {
@@ -117,7 +131,10 @@ func (c *client) all(path, start string) ([]any, error) {
 	c.t.Helper()
 	var records []any
 	first, cursor := true, start
-	for {
+	for n := 1; ; n++ {
+		if n > 1 && c.page != nil {
+			c.page(n)
+		}
 		at := path
 		if cursor != "" {
 			at += "?cursor=" + cursor
@@ -198,4 +215,87 @@ func (c *client) optoutCount() (float64, error) {
 // quote is Python's urllib.quote: it leaves slashes alone.
 func quote(text string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(text), "+", "%20"), "%2F", "/")
+}
+
+// sender is HttpApiSender: it sends for one conversation.
+type sender struct {
+	t                     *testing.T
+	s                     *server
+	account, conversation string
+	token, url            string
+}
+
+func (c *sender) put(resource string, data any) (int, []byte) {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), "PUT", c.url+"/"+c.conversation+"/"+resource, escaped(c.t, data))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	r.SetBasicAuth(c.account, c.token)
+	status, _, text := c.s.exchange(c.t, r)
+	return status, text
+}
+
+// raw is _raw_send: an opt-out is told from other refusals by the words of its reason.
+func (c *sender) raw(data object) (object, error) {
+	c.t.Helper()
+	status, text := c.put("messages.json", data)
+	var answer object
+	wrong := json.Unmarshal(text, &answer)
+	if status == http.StatusBadRequest && wrong == nil && answer["success"] != true {
+		if reason, _ := answer["reason"].(string); strings.Contains(reason, "opted out") {
+			return nil, &optedOutError{data["to_addr"].(string), data["content"].(string), reason}
+		}
+	}
+	if status >= 400 {
+		return nil, httpError(status)
+	}
+	if wrong != nil {
+		c.t.Fatalf("the answer is not JSON: %s", text)
+	}
+	return answer, nil
+}
+
+// sendText is send_text; an event that is empty is left out.
+func (c *sender) sendText(to, content, event string) (object, error) {
+	c.t.Helper()
+	data := object{"to_addr": to, "content": content}
+	if event != "" {
+		data["session_event"] = event
+	}
+	return c.raw(data)
+}
+
+// sendVoice is send_voice: there is voice metadata only when some was given.
+func (c *sender) sendVoice(to, content, speech, wait, event string) (object, error) {
+	c.t.Helper()
+	data, voice := object{"to_addr": to, "content": content}, object{}
+	if event != "" {
+		data["session_event"] = event
+	}
+	if speech != "" {
+		voice["speech_url"] = speech
+	}
+	if wait != "" {
+		voice["wait_for"] = wait
+	}
+	if len(voice) > 0 {
+		data["helper_metadata"] = object{"voice": voice}
+	}
+	return c.raw(data)
+}
+
+// fireMetric is fire_metric.
+func (c *sender) fireMetric(name string, value float64, aggregator string) (object, error) {
+	c.t.Helper()
+	status, text := c.put("metrics.json", [][]any{{name, value, aggregator}})
+	if status >= 400 {
+		return nil, httpError(status)
+	}
+	var answer object
+	if err := json.Unmarshal(text, &answer); err != nil {
+		c.t.Fatalf("the answer is not JSON: %s", text)
+	}
+	return answer, nil
 }

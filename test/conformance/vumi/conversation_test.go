@@ -6,91 +6,32 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"indaba/internal/account"
-	"indaba/internal/app"
-	"indaba/internal/bot"
-	"indaba/internal/gateway"
-	"indaba/internal/routing"
 )
-
-// converse gives an account HTTP API conversations: one of each type, one with a limit on what is sent, and one that
-// pushes events to an application. The streaming one stands behind a simulated line.
-func (s *server) converse(t *testing.T, a *app.App, owner string) {
-	t.Helper()
-	const secret = "a token: with a colon"
-	s.given["secret"] = secret
-	s.pushed = make(chan push, 100)
-	application := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // a short body shows in the comparison
-		user, password, _ := r.BasicAuth()
-		s.pushed <- push{r.Method + " " + r.URL.Path, user + ":" + password, r.Header.Get("Content-Type"), body}
-	}))
-	t.Cleanup(application.Close)
-	with := strings.Replace(application.URL, "http://", "http://me:pass@", 1)
-	for name, config := range map[string][2]string{
-		"conversation": {"http_api_nostream", `{"api_tokens": ["old", "` + secret + `"], "metric_store": "shop"}`},
-		"limited":      {"http_api_nostream", `{"api_tokens": ["` + secret + `"], "content_length_limit": 10}`},
-		"pushing":      {"http_api_nostream", `{"api_tokens": ["` + secret + `"], "push_event_url": "` + with + `/events"}`},
-		"stream":       {"http_api", `{"api_tokens": ["` + secret + `"]}`},
-	} {
-		b, err := a.Bots.Create(t.Context(), owner, name, bot.HTTP)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := a.Bots.SetConfig(t.Context(), owner, b.Key, map[string]*string{config[0]: &config[1]}); err != nil {
-			t.Fatal(err)
-		}
-		s.given[name] = b.Key
-	}
-	line := &gateway.Channel{Account: owner, Type: "simulator", Name: "for streams", Address: "+27820009999",
-		Settings: map[string]string{"secret": "line secret"}}
-	if err := a.Channels.Create(t.Context(), line); err != nil {
-		t.Fatal(err)
-	}
-	s.given["line"] = line.Key
-	outside := routing.Endpoint{Kind: routing.Channel, Key: line.Key, Name: "default"}
-	inside := routing.Endpoint{Kind: routing.Bot, Key: s.given["stream"], Name: "default"}
-	if err := a.Routes.Link(t.Context(), owner, routing.Entry{Source: outside, Target: inside},
-		routing.Entry{Source: inside, Target: outside}); err != nil {
-		t.Fatal(err)
-	}
-	bots, err := a.Bots.List(t.Context(), owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, b := range bots {
-		if b.Kind == bot.Sandbox {
-			s.given["jsbox"] = b.Key
-		}
-	}
-	free, err := a.Accounts.Create(t.Context(), "without opt-outs", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := a.Accounts.SetFlags(t.Context(), free.Key, account.Flags{DisableOptouts: true}); err != nil {
-		t.Fatal(err)
-	}
-	b, err := a.Bots.Create(t.Context(), free.Key, "free", bot.HTTP)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := `{"api_tokens": ["` + secret + `"]}`
-	if err := a.Bots.SetConfig(t.Context(), free.Key, b.Key, map[string]*string{"http_api_nostream": &config}); err != nil {
-		t.Fatal(err)
-	}
-	s.tokens["free"] = newToken(t, a, free.Key, account.ScopeOptouts)
-	s.given["free"], s.given["freeaccount"] = b.Key, free.Key
-}
 
 // push is what the application got.
 type push struct {
 	request, credentials, contentType string
 	body                              []byte
+}
+
+// told returns the next event that the application got.
+func (s *server) told(t *testing.T) (event map[string]any) {
+	t.Helper()
+	select {
+	case p := <-s.pushed:
+		if p.request != "POST /events" || p.credentials != "me:pass" || p.contentType != "application/json; charset=utf-8" {
+			t.Errorf("got %+v", p)
+		}
+		if err := json.Unmarshal(p.body, &event); err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing was pushed")
+	}
+	return event
 }
 
 // The application is told, by a push, that a message had no way out.
@@ -106,26 +47,16 @@ func TestConversationPushesEvents(t *testing.T) {
 	}
 	r.SetBasicAuth(s.accountKey(t), s.given["secret"])
 	status, _, body := s.exchange(t, r)
-	var sent, got any
+	var sent any
 	if err := json.Unmarshal(body, &sent); err != nil || status != 200 {
 		t.Fatalf("%d %s", status, body)
 	}
-	select {
-	case p := <-s.pushed:
-		if p.request != "POST /events" || p.credentials != "me:pass" || p.contentType != "application/json; charset=utf-8" {
-			t.Errorf("got %+v", p)
-		}
-		if err := json.Unmarshal(p.body, &got); err != nil {
-			t.Fatal(err)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("nothing was pushed")
-	}
+	got := s.told(t)
 	if wrong := mismatch("the event", map[string]any{"message_type": "event", "message_version": "20110921", "event_id": "$key",
 		"event_type": "nack", "user_message_id": pick(t, sent, "message_id"), "nack_reason": "~no route.*", "timestamp": "$time",
 		"routing_metadata": map[string]any{"endpoint_name": "default"}, "helper_metadata": map[string]any{"go": map[string]any{
 			"user_account": s.accountKey(t), "conversation_type": "http_api_nostream", "conversation_key": s.given["pushing"]}},
-	}, got); wrong != "" {
+	}, any(got)); wrong != "" {
 		t.Error(wrong)
 	}
 }
@@ -140,8 +71,18 @@ type reader struct {
 // open opens a stream of the streaming conversation. It is open when open returns.
 func (s *server) open(t *testing.T, resource string) *reader {
 	t.Helper()
+	return s.openOf(t, s.accountKey(t), s.given["stream"], resource)
+}
+
+// openOf opens a stream of any conversation.
+func (s *server) openOf(t *testing.T, account, conversation, resource string) *reader {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := s.request(t, ctx, "GET", resource, http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, "GET", s.url+"/http_api/"+conversation+"/"+resource, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth(account, s.given["streamsecret"])
 	//lint:ignore bodyclose the goroutine that reads the stream closes it
 	answer, err := s.http.Do(r)
 	if err != nil {
@@ -174,7 +115,7 @@ func (s *server) request(t *testing.T, ctx context.Context, method, resource str
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.SetBasicAuth(s.accountKey(t), s.given["secret"])
+	r.SetBasicAuth(s.accountKey(t), s.given["streamsecret"])
 	return r
 }
 
@@ -198,11 +139,11 @@ func (s *server) say(t *testing.T, from, content string) {
 		t.Fatal(err)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), "POST",
-		strings.TrimSuffix(s.url, "/api/v1/go")+"/channels/"+s.given["line"], strings.NewReader(string(text)))
+		s.root()+"/channels/"+s.given["line"], strings.NewReader(string(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer line secret")
+	r.Header.Set("Authorization", "Bearer "+s.given["linesecret"])
 	if status, _, body := s.exchange(t, r); status != 200 {
 		t.Fatalf("the line does not take a message: %d %s", status, body)
 	}
@@ -238,12 +179,12 @@ func TestConversationOverStreams(t *testing.T) {
 	about := map[string]any{"user_account": owner, "conversation_type": "http_api", "conversation_key": s.given["stream"]}
 	pattern := map[string]any{
 		"message_type": "user_message", "message_version": "20110921", "message_id": "$key", "timestamp": "$time",
-		"in_reply_to": nil, "session_event": "resume", "content": "Molo \u0416 \U0001F44B", "to_addr": "+27820009999", "from_addr": from,
+		"in_reply_to": nil, "session_event": "resume", "content": "Molo \u0416 \U0001F44B", "to_addr": s.given["linenumber"], "from_addr": from,
 		"to_addr_type": nil, "from_addr_type": nil, "group": nil, "provider": nil, "transport_name": s.given["line"],
 		"transport_type": "$text", "transport_metadata": map[string]any{},
 		"routing_metadata": map[string]any{"endpoint_name": "default"},
 		"helper_metadata": map[string]any{"go": about, "optout": map[string]any{"optout": false},
-			"tag": map[string]any{"tag": []any{"simulator", "+27820009999"}}},
+			"tag": map[string]any{"tag": []any{"simulator", s.given["linenumber"]}}},
 	}
 	if wrong := mismatch("the message", pattern, second); wrong != "" || first["content"] != "before anybody listens" {
 		t.Errorf("%s; before it %s", wrong, show(first))
@@ -252,7 +193,7 @@ func TestConversationOverStreams(t *testing.T) {
 	// A reply reaches people who have opted out; its to_addr counts for nothing.
 	s.send(t, step{Do: "PUT /optouts/msisdn/" + from, Token: "main"}, nil)
 	status, sent := s.put(t, map[string]any{"in_reply_to": second["message_id"], "content": "Ewe", "to_addr": "+999", "session_event": "resume"})
-	pattern["content"], pattern["to_addr"], pattern["from_addr"] = "Ewe", from, "+27820009999"
+	pattern["content"], pattern["to_addr"], pattern["from_addr"] = "Ewe", from, s.given["linenumber"]
 	pattern["session_event"] = nil // it goes on
 	pattern["in_reply_to"], pattern["helper_metadata"] = second["message_id"], map[string]any{"go": about}
 	if wrong := mismatch("the reply", pattern, sent); status != 200 || wrong != "" {
@@ -296,12 +237,12 @@ func TestConversationSends(t *testing.T) {
 	if got := events.next(); got["event_type"] != "ack" || got["user_message_id"] != sent["message_id"] {
 		t.Errorf("got %s", show(got))
 	}
-	r, err := http.NewRequestWithContext(t.Context(), "GET", strings.TrimSuffix(s.url, "/api/v1/go")+"/channels/"+
+	r, err := http.NewRequestWithContext(t.Context(), "GET", s.root()+"/channels/"+
 		s.given["line"]+"/messages?address=%2B"+to[1:], http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer line secret")
+	r.Header.Set("Authorization", "Bearer "+s.given["linesecret"])
 	if status, _, body := s.exchange(t, r); status != 200 || !strings.Contains(string(body), `"hello"`) {
 		t.Errorf("the person got %d %s", status, body)
 	}

@@ -6,7 +6,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"indaba/internal/app"
 )
 
 // clientMethods are all methods of the client that send anything, as its documentation lists them.
@@ -51,7 +55,7 @@ func (s *server) client(t *testing.T, token string) *client {
 	if _, known := s.tokens[token]; !known {
 		t.Skipf("no token for the part %q is given", token)
 	}
-	return &client{t, s, s.tokens[token]}
+	return &client{t: t, s: s, token: s.tokens[token]}
 }
 
 // must returns what a method returned, which may not be an error.
@@ -156,6 +160,172 @@ func TestClientManyPages(t *testing.T) {
 	if paged {
 		t.Error("an error on the first page is no PagedException")
 	}
+}
+
+// A walk that fails on a later page tells from where it can be taken up again.
+func TestClientPagedException(t *testing.T) {
+	s := target(t)
+	c := s.client(t, "main")
+	group := must[object](t)(c.create("groups", object{"name": "paged"}))["key"].(string)
+	const size = 501 // one more than a page
+	for range size {
+		must[object](t)(c.create("contacts", object{"msisdn": "+1", "groups": []string{group}}))
+	}
+	for what, walk := range map[string]func(string) ([]any, error){
+		"contacts":       c.contacts,
+		"group_contacts": func(start string) ([]any, error) { return c.groupContacts(group, start) },
+	} {
+		c.page = func(int) { c.token = s.tokens["bad"] } // as if it had been revoked
+		got, err := walk("")
+		c.page, c.token = nil, s.tokens["main"]
+		broken, paged := errors.AsType[*pagedError](err)
+		if !paged || !errors.Is(err, httpError(http.StatusForbidden)) {
+			t.Fatalf("%s: %v", what, err)
+		}
+		rest := must[[]any](t)(walk(broken.cursor))
+		keys := map[any]bool{}
+		for _, record := range append(got, rest...) {
+			keys[record.(object)["key"]] = true
+		}
+		if len(keys) != len(got)+len(rest) || what == "group_contacts" && len(keys) != size {
+			t.Errorf("%s: %d and %d records, %d different ones", what, len(got), len(rest), len(keys))
+		}
+	}
+}
+
+func (s *server) sender(t *testing.T) *sender {
+	t.Helper()
+	if s.given["conversation"] == "" {
+		t.Skip("no conversation is given: set INDABA_CONFORMANCE_CONVERSATION and INDABA_CONFORMANCE_SECRET")
+	}
+	return &sender{t, s, s.vars(t)["account"], s.given["conversation"], s.given["secret"], s.url + "/http_api_nostream"}
+}
+
+func TestClientSender(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		c, ok := s.sender(t), must[object](t)
+		to, text := number(), "Molo Zoë Жукова 👋\n<&>"
+		for _, event := range []string{"", "new", "resume", "close"} {
+			want := any(event)
+			if event == "" {
+				want = nil
+			}
+			if got := ok(c.sendText(to, text, event)); got["content"] != text || got["to_addr"] != to || got["session_event"] != want {
+				t.Errorf("sent: %s", show(got))
+			}
+		}
+		for _, voice := range [][2]string{{"", ""}, {"http://example.org/é.ogg", ""}, {"", "#"}, {"http://example.org/a.ogg", "*"}} {
+			want := object{}
+			if voice[0] != "" {
+				want["speech_url"] = voice[0]
+			}
+			if voice[1] != "" {
+				want["wait_for"] = voice[1]
+			}
+			got := ok(c.sendVoice(to, text, voice[0], voice[1], "new"))["helper_metadata"].(object)
+			if given, there := got["voice"]; there != (len(want) > 0) || there && show(given) != show(want) {
+				t.Errorf("voice is %s, want %s", show(got), show(want))
+			}
+		}
+		name := "m" + unique()
+		for _, aggregator := range []string{"last", "sum", "avg", "max", "min"} {
+			if got := ok(c.fireMetric(name, 1.5, aggregator)); show(got) != `{"reason":"Metrics published","success":true}` {
+				t.Errorf("fired: %s", show(got))
+			}
+			series := "stores." + s.given["store"] + "." + name + "." + aggregator
+			read := must[object](t)(s.client(t, "main").getMetric(series, "-1d", "100y", "omit", ""))
+			if wrong := mismatch("metric", object{series: []any{object{"x": 0.0, "y": 1.5}}}, any(read)); wrong != "" {
+				t.Error(wrong)
+			}
+		}
+		_, err := c.fireMetric(name, 1, "median")
+		wantStatus(t, "an unknown aggregator", err, http.StatusBadRequest)
+
+		must[object](t)(s.client(t, "main").optout("PUT", "msisdn", to))
+		for what, send := range map[string]func() (object, error){
+			"send_text":  func() (object, error) { return c.sendText(to, text, "") },
+			"send_voice": func() (object, error) { return c.sendVoice(to, text, "", "#", "") },
+		} {
+			_, err := send()
+			if gone, is := errors.AsType[*optedOutError](err); !is || gone.to != to || gone.message != text ||
+				gone.reason != "Recipient with msisdn "+to+" has opted out" {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		must[object](t)(s.client(t, "main").optout("DELETE", "msisdn", to))
+		ok(c.sendText(to, "back again", ""))
+		_, err = c.sendText(to, text, "pause")
+		wantStatus(t, "an unknown session event", err, http.StatusBadRequest)
+		c.url += "/" // as somebody configures it
+		ok(c.sendText(to, text, ""))
+		for what, bad := range map[string]*sender{
+			"token": {t, s, c.account, c.conversation, "wrong", c.url}, "account": {t, s, "nobody", c.conversation, c.token, c.url},
+			"conversation": {t, s, c.account, "none", c.token, c.url},
+		} {
+			_, err := bad.sendText(to, text, "")
+			wantStatus(t, "a wrong "+what, err, http.StatusUnauthorized)
+			_, err = bad.fireMetric(name, 1, "sum")
+			wantStatus(t, "a wrong "+what, err, http.StatusUnauthorized)
+		}
+	})
+}
+
+// What is fired over time is read over intervals, by all aggregators and kinds of nulls.
+func TestClientMetricsOverIntervals(t *testing.T) {
+	eachEngine(t, func(t *testing.T, start func(app.Options) *server) {
+		var now atomic.Int64 // seconds since 1970
+		s := start(app.Options{Now: func() time.Time { return time.Unix(now.Load(), 0) }})
+		const noon = 1420113600 // of 1 January 2015
+		now.Store(noon)         // tokens are made in the past of what follows
+		s.furnish(t)
+		s.converse(t)
+		c, ok := s.client(t, "main"), must[object](t)
+		for _, fired := range []struct {
+			after int64
+			value float64
+		}{{0, 1}, {599, 5}, {600, 2}, {601, 8}, {602, 2}, {1800, 4}, {3600, 7}, {3600, 3}} {
+			now.Store(noon + fired.after)
+			values := object{}
+			for _, aggregator := range []string{"avg", "sum", "max", "min", "last"} {
+				values["v."+aggregator] = fired.value
+			}
+			must[any](t)(c.fire(values))
+		}
+		points := func(begin, step int64, values ...any) (list []any) {
+			for i, value := range values {
+				if value != "omitted" {
+					list = append(list, object{"x": float64((begin + int64(i)*step) * 1000), "y": value})
+				}
+			}
+			return list
+		}
+		for _, test := range []struct {
+			name, from, interval, nulls, until string
+			want                               []any
+		}{
+			{"v.sum", "-1h", "10min", "zeroize", "", points(noon, 600, 6., 12., 0., 4., 0., 0., 10.)},
+			{"v.avg", "-1h", "10min", "keep", "", points(noon, 600, 3., 4., nil, 4., nil, nil, 5.)},
+			{"v.max", "-1h", "10min", "omit", "", points(noon, 600, 5., 8., "omitted", 4., "omitted", "omitted", 7.)},
+			{"v.min", "-60min", "10min", "omit", "now", points(noon, 600, 1., 2., "omitted", 4., "omitted", "omitted", 3.)},
+			{"v.last", "-1h", "10min", "omit", "-0s", points(noon, 600, 5., 2., "omitted", 4., "omitted", "omitted", 3.)},
+			{"v.sum", "-3000s", "10min", "keep", "-1800s", points(noon+600, 600, 12., nil, 4.)}, // the outer buckets are partial
+			{"v.sum", "-2999s", "10min", "keep", "-1801s", points(noon+600, 600, 10., nil)},
+			{"v.sum", "12:00_20150101", "30min", "keep", "13:00_20150101", points(noon, 1800, 18., 4., 10.)},
+			{"v.sum", fmt.Sprint(noon + 1), "1hour", "keep", fmt.Sprint(noon + 3600), points(noon, 3600, 21., 10.)},
+			{"v.avg", "-1d", "1d", "keep", "", points(noon-12*3600-86400, 86400, nil, 4.)},
+			{"v.avg", "20150101", "1w", "omit", "tomorrow", points(noon-12*3600, 7*86400, 4.)},
+			{"v.sum", "-2h", "1y", "keep", "-61min", points(noon/31536000*31536000, 31536000, nil)},
+		} {
+			got := ok(c.getMetric(test.name, test.from, test.interval, test.nulls, test.until))
+			if wrong := mismatch(fmt.Sprintf("%+v", test), object{test.name: test.want}, any(got)); wrong != "" {
+				t.Error(wrong)
+			}
+		}
+		aligned := ok(c.callObject("GET", fmt.Sprintf("/metrics/?m=v.sum&from=%d&until=%d&interval=10min&align_to_from=true&nulls=keep", noon+1, noon+3600), nil))
+		if wrong := mismatch("aligned", object{"v.sum": points(noon+1, 600, 7., 10., 4., nil, nil, 10.)}, any(aligned)); wrong != "" {
+			t.Error(wrong)
+		}
+	})
 }
 
 func TestClientMetrics(t *testing.T) {

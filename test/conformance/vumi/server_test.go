@@ -1,14 +1,10 @@
-// Package vumi checks, over HTTP alone, that a server keeps docs/spec/vumi-http.md. It starts one, or takes the one that
-// INDABA_CONFORMANCE_URL names (up to and without /contacts/): then INDABA_CONFORMANCE_TOKEN is a token for everything in
-// an account that is there for this, INDABA_CONFORMANCE_OTHER_TOKEN one of another account, and
-// INDABA_CONFORMANCE_NARROW_TOKEN one of the first account that may do nothing that is done here. Cases that need a token
-// which is not given are left out.
 package vumi_test
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,138 +12,190 @@ import (
 	"testing"
 	"time"
 
-	"indaba/internal/account"
-	"indaba/internal/api/vumi"
 	"indaba/internal/app"
-	"indaba/internal/bot"
-	"indaba/internal/bot/bundle"
 	"indaba/internal/config"
-	"indaba/internal/gateway"
-	"indaba/internal/routing"
+	"indaba/internal/db/dbtest"
 )
 
 // server is what the suite runs against.
 type server struct {
 	url    string            // of the API, without a slash at its end
-	tokens map[string]string // by the words that cases use: main, other, narrow
+	tokens map[string]string // by the words that cases use: main, other, narrow, and the names of scopes
 	given  map[string]string // values for cases
-	pushed chan push         // to the application of a conversation
 	http   *http.Client
+	own    *app.App  // nil when somebody else has started the server
+	pushed chan push // what the application of the conversation "pushing" gets; own servers only
 }
 
-// target returns the server to check.
+// values are what a server may give to cases beside tokens, each by the environment variable INDABA_CONFORMANCE_ and its
+// name in capitals: see README.md.
+var values = []string{"conversation", "stream", "limited", "secret", "streamsecret", "store", "jsbox", "line", "linesecret", "linenumber",
+	"free", "freeaccount"}
+
+// target returns the server to check: the one that the environment names, or a new one on SQLite.
 func target(t *testing.T) *server {
 	t.Helper()
+	if s := named(t); s != nil {
+		return s
+	}
+	return started(t)
+}
+
+// each runs a test against the server that the environment names, or against new ones on every engine.
+func each(t *testing.T, test func(t *testing.T, s *server)) {
+	t.Helper()
+	if s := named(t); s != nil {
+		test(t, s)
+		return
+	}
+	eachEngine(t, func(t *testing.T, start func(app.Options) *server) {
+		s := start(app.Options{})
+		s.furnish(t)
+		s.converse(t)
+		test(t, s)
+	})
+}
+
+// eachEngine runs a test on every engine. start runs a server that has nothing yet.
+func eachEngine(t *testing.T, test func(t *testing.T, start func(app.Options) *server)) {
+	t.Helper()
+	dbtest.EachURL(t, func(t *testing.T, url string) {
+		test(t, func(o app.Options) *server {
+			c := settings(t)
+			if strings.HasPrefix(url, "postgres") {
+				c.Database = url
+			}
+			s := newServer(t)
+			s.boot(t, c, o)
+			return s
+		})
+	})
+}
+
+// own returns a new server, for tests that must hold it in their hands. The environment has no say in it.
+func own(t *testing.T) *server {
+	t.Helper()
+	return started(t)
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
 	s := &server{tokens: map[string]string{"bad": "ind_0000", "empty": ""}, given: map[string]string{}, http: &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 4},
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	t.Cleanup(s.http.CloseIdleConnections)
-	if s.url = strings.TrimRight(os.Getenv("INDABA_CONFORMANCE_URL"), "/"); s.url != "" {
-		for word, name := range map[string]string{
-			"main": "TOKEN", "other": "OTHER_TOKEN", "narrow": "NARROW_TOKEN",
-		} {
-			if token := os.Getenv("INDABA_CONFORMANCE_" + name); token != "" {
-				s.tokens[word] = token
-			}
-		}
-		if s.tokens["main"] == "" {
-			t.Fatal("INDABA_CONFORMANCE_TOKEN is not set")
-		}
-		return s
-	}
-	s.start(t)
 	return s
 }
 
-// start runs a server with two accounts, of which the first has something of everything.
-func (s *server) start(t *testing.T) {
+// named returns the server that the environment names, or nil.
+func named(t *testing.T) *server {
+	t.Helper()
+	s := newServer(t)
+	if path := os.Getenv("INDABA_CONFORMANCE_READY"); path != "" {
+		s.readReady(t, path)
+	}
+	if url := os.Getenv("INDABA_CONFORMANCE_URL"); url != "" {
+		s.url = strings.TrimRight(url, "/")
+	}
+	if s.url == "" {
+		return nil
+	}
+	for word, name := range map[string]string{"main": "TOKEN", "other": "OTHER_TOKEN", "narrow": "NARROW_TOKEN"} {
+		if token := os.Getenv("INDABA_CONFORMANCE_" + name); token != "" {
+			s.tokens[word] = token
+		}
+	}
+	if s.tokens["main"] == "" {
+		t.Fatal("INDABA_CONFORMANCE_TOKEN is not set")
+	}
+	for _, name := range values {
+		if value := os.Getenv("INDABA_CONFORMANCE_" + strings.ToUpper(name)); value != "" {
+			s.given[name] = value
+		}
+	}
+	if s.given["store"] == "" {
+		s.given["store"] = "default"
+	}
+	return s
+}
+
+// readReady takes what it can from the file that `indaba demo --ready FILE` writes.
+func (s *server) readReady(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("INDABA_CONFORMANCE_READY: %v", err)
+	}
+	var facts struct {
+		URL, Token string
+		Bots       []struct{ Key, Kind, Type, Token string }
+	}
+	if err := json.Unmarshal(text, &facts); err != nil || facts.URL == "" {
+		t.Fatalf("INDABA_CONFORMANCE_READY: %s is no file that a demonstration has written: %v", path, err)
+	}
+	s.url, s.tokens["main"] = facts.URL+"/api/v1/go", facts.Token
+	for _, b := range facts.Bots {
+		switch {
+		case b.Type == "http_api_nostream":
+			s.given["conversation"], s.given["secret"] = b.Key, b.Token
+		case b.Type == "http_api":
+			s.given["stream"], s.given["streamsecret"] = b.Key, b.Token
+		case b.Kind == "sandbox":
+			s.given["jsbox"], s.tokens["bot"] = b.Key, b.Token
+		}
+	}
+}
+
+// settings is the configuration of a server of our own.
+func settings(t *testing.T) *config.Config {
 	t.Helper()
 	c := config.Default()
 	c.Data, c.Listen = t.TempDir(), "127.0.0.1:0"
 	c.Egress.AllowHosts = []string{"127.0.0.1"} // where applications of conversations are
-	a, err := app.Open(t.Context(), c)
+	return c
+}
+
+// started runs a server with some accounts, of which the first has something of everything.
+func started(t *testing.T) *server {
+	t.Helper()
+	s := newServer(t)
+	s.boot(t, settings(t), app.Options{})
+	s.furnish(t)
+	s.converse(t)
+	return s
+}
+
+// boot starts the program on a configuration. The test's end stops it.
+func (s *server) boot(t *testing.T, c *config.Config, o app.Options) (stop func()) {
+	t.Helper()
+	a, err := app.OpenWith(t.Context(), c, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	s.own, s.url = a, a.URL()+"/api/v1/go"
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := a.Stop(ctx); err != nil {
 			t.Errorf("stop: %v", err)
 		}
-	})
-	s.url = a.URL() + strings.TrimSuffix(vumi.Prefix, "/")
-	first, second := newAccount(t, a), newAccount(t, a)
-	s.tokens["main"] = newToken(t, a, first, account.ScopeContacts, account.ScopeMetrics, account.ScopeOptouts, account.ScopeAccount)
-	s.tokens["narrow"] = newToken(t, a, first, account.ScopeMessages)
-	s.tokens["other"] = newToken(t, a, second, account.ScopeAdmin)
-	furnish(t, a, first)
-	s.converse(t, a, first)
+	}
+	t.Cleanup(stop)
+	return stop
 }
 
-func newAccount(t *testing.T, a *app.App) string {
-	t.Helper()
-	made, err := a.Accounts.Create(t.Context(), "conformance", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return made.Key
-}
-
-func newToken(t *testing.T, a *app.App, key string, scopes ...string) string {
-	t.Helper()
-	secret, _, err := a.Accounts.CreateToken(t.Context(), account.TokenSpec{Account: key, Name: "conformance", Scopes: scopes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return secret
-}
-
-// furnish gives an account two channels, two bots and a router, and links some of them.
-func furnish(t *testing.T, a *app.App, key string) {
-	t.Helper()
-	var channels []string
-	for _, address := range []string{"*120*8864#", "+27820001001"} {
-		c := &gateway.Channel{Account: key, Type: "simulator", Name: "line " + address, Address: address,
-			Settings: map[string]string{"secret": "for the simulator"}}
-		if err := a.Channels.Create(t.Context(), c); err != nil {
-			t.Fatal(err)
-		}
-		channels = append(channels, c.Key)
-	}
-	var bots []*bot.Bot
-	for _, name := range []string{"Kliniek \u0416 \U0001F44B", "Ander"} {
-		b, err := a.Bots.Create(t.Context(), key, name, bot.Sandbox)
-		if err != nil {
-			t.Fatal(err)
-		}
-		bots = append(bots, b)
-	}
-	settings := bundle.Settings{Name: "kliniek", Config: map[string]string{"config": `{"endpoints": {"sms": {"delivery_class": "sms"}}}`}}
-	program, err := bundle.FromScript("api.on_unknown_command = function() { this.done(); };", "app.js", settings, "", bundle.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.Bots.Deploy(t.Context(), key, bots[0].Key, program); err != nil {
-		t.Fatal(err)
-	}
-	r := &routing.Router{Account: key, Type: routing.Keyword, Name: "words",
-		Config: routing.RouterConfig{Keywords: map[string]string{"hulp": "help"}}}
-	if err := a.Routes.CreateRouter(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	ends := []routing.Endpoint{
-		{Kind: routing.Channel, Key: channels[0], Name: "default"}, {Kind: routing.Bot, Key: bots[0].Key, Name: "default"},
-	}
-	if err := a.Routes.Link(t.Context(), key, routing.Entry{Source: ends[0], Target: ends[1]},
-		routing.Entry{Source: ends[1], Target: ends[0]}); err != nil {
-		t.Fatal(err)
-	}
-}
+// root returns the server's URL without the API's part.
+func (s *server) root() string { return strings.TrimSuffix(s.url, "/api/v1/go") }
 
 // unique returns letters and digits that nobody used before.
 func unique() string {
