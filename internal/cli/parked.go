@@ -61,28 +61,16 @@ func (c *parkedList) Run(i *invocation) error {
 }
 
 // parkedNumbers is the argument of commands on parked mail.
-type parkedNumbers struct {
-	Number []int64 `arg:"" help:"Numbers, as indaba parked list shows them."`
-}
+type parkedNumbers struct{ numbered }
 
-// each does something to parked mail, to all of it or none, and notes it.
 func (c *parkedNumbers) each(i *invocation, action, outcome string, do func(*message.Mailbox, context.Context, string, int64) error) error {
-	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		if err := a.DB.TxOn(ctx, account, func(ctx context.Context) error {
-			for _, number := range c.Number {
-				if err := do(a.Messages.Mailbox, ctx, account, number); err != nil {
-					return err
-				}
-				if err := a.Accounts.Audit(ctx, account, action, strconv.FormatInt(number, 10), nil); err != nil {
-					return err
-				}
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
-		return i.say(map[string]any{outcome: c.Number}, "%d %s.", len(c.Number), outcome)
-	})
+	return c.numbered.each(i, labour{action: action, outcome: outcome,
+		all: func(ctx context.Context, a *app.App, account string) ([]int64, error) {
+			return a.Messages.Mailbox.ParkedNumbers(ctx, account)
+		},
+		do: func(ctx context.Context, a *app.App, account string, number int64) error {
+			return do(a.Messages.Mailbox, ctx, account, number)
+		}})
 }
 
 type parkedRetry struct{ parkedNumbers }

@@ -102,63 +102,32 @@ func (c *pushShow) Run(i *invocation) error {
 
 // pushNumbers is the argument of commands on dead pushes.
 type pushNumbers struct {
-	Number []int64 `arg:"" optional:"" help:"Numbers, as indaba push list shows them."`
-	All    bool    `help:"All that were given up."`
-	Bot    string  `placeholder:"KEY|NAME" help:"With --all: only those of this bot."`
+	numbered
+	Bot string `placeholder:"KEY|NAME" help:"With --all: only those of this bot."`
 }
 
-// pushBatch is how many pushes one transaction changes.
-const pushBatch = 500
-
-// each does something to the pushes that are named, all or none, and notes it; with --all to as many as there are.
 func (c *pushNumbers) each(i *invocation, action, outcome string, do func(*httpbot.Queue, context.Context, string, int64) error) error {
-	if c.All == (len(c.Number) > 0) || c.Bot != "" && !c.All {
-		return misused("name the pushes by their numbers, or write --all")
+	if c.Bot != "" && !c.All {
+		return misused("--bot goes with --all")
 	}
-	return i.inAccount(func(ctx context.Context, a *app.App, key string) error {
-		numbers := c.Number
-		if c.All {
-			var err error
-			if numbers, err = c.dead(ctx, a, key); err != nil {
-				return err
-			}
-		}
-		for rest := numbers; len(rest) > 0; {
-			batch := rest[:min(len(rest), pushBatch)]
-			rest = rest[len(batch):]
-			if err := a.DB.TxOn(ctx, key, func(ctx context.Context) error {
-				for _, number := range batch {
-					if err := do(a.Pushes, ctx, key, number); err != nil {
-						return err
-					}
-					if err := a.Accounts.Audit(ctx, key, action, strconv.FormatInt(number, 10), nil); err != nil {
-						return err
-					}
-				}
-				return nil
-			}); err != nil {
-				return err
-			}
-		}
-		if numbers == nil {
-			numbers = []int64{} // an empty list, not null
-		}
-		return i.say(map[string]any{outcome: numbers}, "%d %s.", len(numbers), outcome)
-	})
+	return c.numbered.each(i, labour{action: action, outcome: outcome, all: c.dead,
+		do: func(ctx context.Context, a *app.App, account string, number int64) error {
+			return do(a.Pushes, ctx, account, number)
+		}})
 }
 
 // dead returns the numbers of the pushes that --all means.
-func (c *pushNumbers) dead(ctx context.Context, a *app.App, key string) (numbers []int64, err error) {
+func (c *pushNumbers) dead(ctx context.Context, a *app.App, account string) (numbers []int64, err error) {
 	bot := ""
 	if c.Bot != "" {
-		found, err := a.Bots.Find(ctx, key, c.Bot)
+		found, err := a.Bots.Find(ctx, account, c.Bot)
 		if err != nil {
 			return nil, err
 		}
 		bot = found.Key
 	}
 	const most = 1_000_000 // they are kept for 30 days only
-	pushes, err := a.Pushes.Failing(ctx, key, true, most)
+	pushes, err := a.Pushes.Failing(ctx, account, true, most)
 	for _, p := range pushes {
 		if bot == "" || p.Bot == bot {
 			numbers = append(numbers, p.ID)

@@ -302,7 +302,9 @@ func TestSimulate(t *testing.T) {
 	if len(parked) != 1 {
 		t.Fatalf("parked: %+v", parked)
 	}
-	p.must("parked", "retry", number(parked[0].Number))
+	if text := p.must("parked", "retry", "--all"); text != "1 retried.\n" {
+		t.Error(text)
+	}
 	p.object(&parked, "parked", "list")
 	if len(parked) != 0 {
 		t.Errorf("after the retry: %+v", parked)

@@ -238,6 +238,12 @@ func (m *Mailbox) Parked(ctx context.Context, account string, limit int) ([]Park
 	return m.read(ctx, "WHERE b.account = $1 AND b.parked <> '' ORDER BY b.id LIMIT $2", account, limit)
 }
 
+// ParkedNumbers returns the ids of all parked mail of an account, oldest first.
+func (m *Mailbox) ParkedNumbers(ctx context.Context, account string) ([]int64, error) {
+	return db.Collect(ctx, m.db, func(r *sql.Rows) (id int64, err error) { return id, r.Scan(&id) },
+		"SELECT id FROM mailbox WHERE account = $1 AND parked <> '' ORDER BY id", account)
+}
+
 // Retry puts a parked mail of the account back into the queue.
 func (m *Mailbox) Retry(ctx context.Context, account string, id int64) error {
 	return m.unpark(ctx, "UPDATE mailbox SET parked = '', attempts = 0 WHERE id = $1 AND account = $2 AND parked <> ''", account, id)
