@@ -18,7 +18,7 @@ TIMEOUT   ?= 8m
 # Packages whose tests run a second time under the race detector, because they share things between goroutines.
 RACE ?= $(addprefix ./,$(wildcard internal/db internal/bot/js internal/bot internal/message internal/routing \
 	internal/gateway internal/channel/channeltest internal/app internal/config internal/api internal/api/vumi \
-	internal/bot/httpbot))
+	internal/bot/httpbot internal/transfer internal/channel/voice/twilio internal/optout))
 
 GO_FOLDERS := $(wildcard cmd internal test bench tools)
 SET        := internal/bot/bundle/builtin/set.zip

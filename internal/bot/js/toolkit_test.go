@@ -164,12 +164,16 @@ var isolations = []js.Isolation{js.Pooled, js.Fresh, js.Process}
 
 // TestToolkitConversations has several conversations with each app on the same machine, in every isolation.
 func TestToolkitConversations(t *testing.T) {
+	times := 3 // on one machine
+	if testing.Short() {
+		times = 1 // under the race detector, which makes the engine slow
+	}
 	for _, c := range conversations {
 		program := exampleProgram(t, c.example, "")
 		for _, isolation := range isolations {
 			t.Run(c.example+"/"+string(isolation), func(t *testing.T) {
 				pool := newPool(t, program, js.PoolOptions{Size: 1, Isolation: isolation, Limits: patient})
-				for range 3 {
+				for range times {
 					converse(t, pool, c.lines)
 				}
 			})
@@ -180,6 +184,9 @@ func TestToolkitConversations(t *testing.T) {
 // TestReplayOnOtherPromises replays turns that ran on q as it is published with the faster promises, and the other way
 // round: the commands are the same, in the same order.
 func TestReplayOnOtherPromises(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one turn after the other: the run without -short does it")
+	}
 	for _, c := range conversations {
 		pools := map[string]*js.Pool{}
 		for _, promises := range []string{"", "original"} {
