@@ -2,12 +2,11 @@ package contact
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"indaba/internal/core"
+	"indaba/internal/db"
 	"indaba/internal/query"
 )
 
@@ -71,7 +70,7 @@ func (b *Batch) Find(ctx context.Context, field string, values []string) (map[st
 		return nil, err
 	}
 	for chunk := range slices.Chunk(tokens, findAtOnce) {
-		candidates, err := b.s.find(ctx, rest+places(3, findAtOnce), append([]any{b.account, field}, filled(chunk)...)...)
+		candidates, err := b.s.find(ctx, rest+"("+db.Places(3, findAtOnce)+")", append([]any{b.account, field}, db.Filled(chunk, findAtOnce)...)...)
 		if err != nil {
 			return nil, err
 		}
@@ -106,24 +105,6 @@ func (b *Batch) tokens(field string, values []string, wanted map[string]bool) ([
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
-}
-
-// places returns n parameters in brackets.
-func places(first, n int) string {
-	var text strings.Builder
-	for i := range n {
-		fmt.Fprintf(&text, ", $%d", first+i)
-	}
-	return "(" + text.String()[2:] + ")"
-}
-
-// filled returns texts as parameters, the last one again and again until there are enough.
-func filled(texts []string) []any {
-	args := make([]any, findAtOnce)
-	for i := range args {
-		args[i] = texts[min(i, len(texts)-1)]
-	}
-	return args
 }
 
 func (c *Contact) newerThan(other Contact) bool {

@@ -10,39 +10,36 @@ import (
 // InsertMany inserts rows into a table with as few statements as the engines take, in order. suffix is appended to each
 // statement, for example "ON CONFLICT DO NOTHING"; it may be empty. It returns the number of rows inserted. Every row
 // has a value for every column.
-func (d *DB) InsertMany(ctx context.Context, table string, columns []string, rows [][]any, suffix string) (int64, error) {
-	var total int64
-	for len(rows) > 0 {
-		n := chunk(len(rows), len(columns))
-		inserted, err := d.Exec(ctx, d.insertText(table, columns, n, suffix), flatten(rows[:n], len(columns))...)
-		if err != nil {
-			return total, err
-		}
+func (d *DB) InsertMany(ctx context.Context, table string, columns []string, rows [][]any, suffix string) (total int64, err error) {
+	err = d.inChunks(table, columns, rows, suffix, func(text string, args []any) error {
+		inserted, err := d.Exec(ctx, text, args...)
 		total += inserted
-		rows = rows[n:]
-	}
-	return total, nil
+		return err
+	})
+	return total, err
 }
 
 // InsertLater is InsertMany for rows whose number nobody asks for; see [DB.ExecLater]. It belongs into a transaction.
 func (d *DB) InsertLater(ctx context.Context, table string, columns []string, rows [][]any, suffix string) error {
-	for len(rows) > 0 {
-		n := chunk(len(rows), len(columns))
-		if err := d.ExecLater(ctx, nil, d.insertText(table, columns, n, suffix), flatten(rows[:n], len(columns))...); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
+	return d.inChunks(table, columns, rows, suffix, func(text string, args []any) error {
+		return d.ExecLater(ctx, nil, text, args...)
+	})
 }
 
 // InsertEach is InsertMany with a RETURNING clause in its suffix: scan gets each row that was inserted, in no particular
 // order. It belongs into a transaction.
 func (d *DB) InsertEach(ctx context.Context, table string, columns []string, rows [][]any, suffix string,
 	scan func(*sql.Rows) error) error {
+	return d.inChunks(table, columns, rows, suffix, func(text string, args []any) error {
+		return d.each(ctx, scan, text, args...)
+	})
+}
+
+// inChunks calls run with the text and the parameters of each statement that the rows take, until an error.
+func (d *DB) inChunks(table string, columns []string, rows [][]any, suffix string, run func(text string, args []any) error) error {
 	for len(rows) > 0 {
 		n := chunk(len(rows), len(columns))
-		if err := d.each(ctx, scan, d.insertText(table, columns, n, suffix), flatten(rows[:n], len(columns))...); err != nil {
+		if err := run(d.insertText(table, columns, n, suffix), flatten(rows[:n], len(columns))); err != nil {
 			return err
 		}
 		rows = rows[n:]
@@ -99,25 +96,38 @@ func (d *DB) insertText(table string, columns []string, n int, suffix string) st
 	return text
 }
 
-// InsertText returns the text of an INSERT of n rows with $n parameters.
-func InsertText(table string, columns []string, n int, suffix string) string {
+// Places returns n parameters for a list in brackets, of which the first has the given number: "$3, $4".
+func Places(first, n int) string {
 	var b strings.Builder
-	b.WriteString("INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ")
-	p := 1
 	for i := range n {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteByte('(')
-		for j := range columns {
-			if j > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteByte('$')
-			b.WriteString(strconv.Itoa(p))
-			p++
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(first + i))
+	}
+	return b.String()
+}
+
+// Filled returns n parameters for such a list of at most n values: the last one again and again, so that one text serves
+// lists of every length. There is at least one value.
+func Filled(values []string, n int) []any {
+	args := make([]any, n)
+	for i := range args {
+		args[i] = values[min(i, len(values)-1)]
+	}
+	return args
+}
+
+// InsertText returns the text of an INSERT of n rows with $n parameters.
+func InsertText(table string, columns []string, n int, suffix string) string {
+	var b strings.Builder
+	b.WriteString("INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ")
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
 		}
-		b.WriteByte(')')
+		b.WriteString("(" + Places(1+i*len(columns), len(columns)) + ")")
 	}
 	if suffix != "" {
 		b.WriteString(" " + suffix)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,12 +180,12 @@ func (s *Service) Events(ctx context.Context, messages []*core.Message, from, un
 func (s *Service) histories(ctx context.Context, messages []*core.Message) (map[string][]Change, error) {
 	const chunk = 256
 	found := map[string][]Change{}
-	text := "SELECT message, status, reason, at FROM status_change WHERE message IN (" + placeholders(chunk) + ") ORDER BY id"
-	for len(messages) > 0 {
-		args := make([]any, chunk)
-		for i := range args {
-			args[i] = messages[min(i, len(messages)-1)].ID // the last one fills up
-		}
+	text := "SELECT message, status, reason, at FROM status_change WHERE message IN (" + db.Places(1, chunk) + ") ORDER BY id"
+	ids := make([]string, len(messages))
+	for i, m := range messages {
+		ids[i] = m.ID
+	}
+	for some := range slices.Chunk(ids, chunk) {
 		type row struct {
 			message string
 			Change
@@ -194,26 +195,13 @@ func (s *Service) histories(ctx context.Context, messages []*core.Message) (map[
 			err = r.Scan(&one.message, &status, &one.Reason, &one.At)
 			one.Status = core.Status(status)
 			return one, err
-		}, text, args...)
+		}, text, db.Filled(some, chunk)...)
 		if err != nil {
 			return nil, fmt.Errorf("read what became of messages: %w", err)
 		}
 		for _, one := range rows {
 			found[one.message] = append(found[one.message], one.Change)
 		}
-		messages = messages[min(chunk, len(messages)):]
 	}
 	return found, nil
-}
-
-// placeholders returns "$1, $2, …, $n".
-func placeholders(n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprint(&b, "$", i+1)
-	}
-	return b.String()
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -317,24 +319,9 @@ func (m *Mailbox) read(ctx context.Context, where string, args ...any) ([]Parked
 // eachMessage reads messages by id, some hundred at a time, and hands them out to the places that asked for them.
 func eachMessage(ctx context.Context, d *db.DB, places map[string][]int, give func(int, *core.Message)) error {
 	const chunk = 256
-	keys := make([]string, 0, len(places))
-	for id := range places {
-		keys = append(keys, id)
-	}
-	text := selectMessage + "WHERE m.id IN ("
-	for i := range chunk {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprint("$", i+1)
-	}
-	text += ")"
-	for len(keys) > 0 {
-		args := make([]any, chunk)
-		for i := range args {
-			args[i] = keys[min(i, len(keys)-1)] // the last one fills up
-		}
-		found, err := db.Collect(ctx, d, func(r *sql.Rows) (*core.Message, error) { return scanMessage(r) }, text, args...)
+	text := selectMessage + "WHERE m.id IN (" + db.Places(1, chunk) + ")"
+	for keys := range slices.Chunk(slices.Collect(maps.Keys(places)), chunk) {
+		found, err := db.Collect(ctx, d, func(r *sql.Rows) (*core.Message, error) { return scanMessage(r) }, text, db.Filled(keys, chunk)...)
 		if err != nil {
 			return err
 		}
@@ -343,7 +330,6 @@ func eachMessage(ctx context.Context, d *db.DB, places map[string][]int, give fu
 				give(place, m)
 			}
 		}
-		keys = keys[min(chunk, len(keys)):]
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,14 +19,6 @@ const (
 	gentleBatch  = 100                    // rows in one commit: those who have a conversation wait for it
 	maxRest      = 100 * time.Millisecond // between two commits
 )
-
-// oneWord refuses a text with white space in it: an index by words finds others faster than it finds this one.
-func oneWord(text string) error {
-	if strings.Join(strings.Fields(text), "") != text {
-		return core.Errorf(core.Invalid, "%q has white space in it: a contact cannot be found by it", shortened(text, maxSample))
-	}
-	return nil
-}
 
 // Run does the imports of uploaded files, those first that came first, until ctx ends. It is for the one server of a
 // database.

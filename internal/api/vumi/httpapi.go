@@ -28,10 +28,17 @@ type talk struct {
 func (f *face) conversationRoutes() (routes []api.Route) {
 	for _, kind := range []string{httpbot.NoStreaming, httpbot.Streaming} {
 		for _, path := range []string{"/{conversation}/{resource}", "//{conversation}/{resource}"} {
-			for _, method := range []string{"GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "OPTIONS"} {
-				routes = append(routes, api.Route{Method: method, Path: kind + path, Handle: f.converse(kind)})
-			}
+			routes = append(routes, everyMethod(kind+path, f.converse(kind))...)
 		}
+	}
+	return routes
+}
+
+// everyMethod returns the routes of a path whose handler itself decides on methods: whoever has no token is not to learn
+// which there are.
+func everyMethod(path string, handle api.Handler) (routes []api.Route) {
+	for _, method := range []string{"GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "OPTIONS"} {
+		routes = append(routes, api.Route{Method: method, Path: path, Handle: handle})
 	}
 	return routes
 }

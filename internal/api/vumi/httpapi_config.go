@@ -21,9 +21,7 @@ const conversationAPI = "conversation_api"
 func (f *face) configRoutes() (routes []api.Route) {
 	for _, path := range []string{"/{conversation}/config/{command}", "//{conversation}/config/{command}",
 		"/{conversation}/{resource}", "//{conversation}/{resource}"} {
-		for _, method := range []string{"GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "OPTIONS"} {
-			routes = append(routes, api.Route{Method: method, Path: conversationAPI + path, Handle: f.configure})
-		}
+		routes = append(routes, everyMethod(conversationAPI+path, f.configure)...)
 	}
 	return routes
 }
