@@ -74,12 +74,25 @@ func (q *Queue) start(ctx context.Context, c conversation, now time.Time) error 
 	if err != nil {
 		return err
 	}
-	for _, p := range due {
+	for _, p := range firstOfEach(due) {
 		if q.begin(p) {
 			q.working.Go(func() { q.work(ctx, p) })
 		}
 	}
 	return nil
+}
+
+// firstOfEach returns the first push about each person, in order. The others wait for another scan: the first may end while
+// this one goes through its list, and what is then free must not go to a push far behind the next.
+func firstOfEach(due []Push) (first []Push) {
+	seen := map[string]bool{}
+	for _, p := range due {
+		if !seen[p.Address] {
+			seen[p.Address] = true
+			first = append(first, p)
+		}
+	}
+	return first
 }
 
 // places returns how many more pushes of a bot may begin.

@@ -274,6 +274,21 @@ func TestOrderAndFairness(t *testing.T) {
 	}
 }
 
+// A scan begins one push about each person: the first may end before the scan has gone through its list.
+func TestFirstOfEach(t *testing.T) {
+	var due []Push
+	for i, address := range []string{"+1", "+2", "+1", "+3", "+2", "+1"} {
+		due = append(due, Push{ID: int64(i), Address: address})
+	}
+	var got []int64
+	for _, p := range firstOfEach(due) {
+		got = append(got, p.ID)
+	}
+	if !slices.Equal(got, []int64{0, 1, 3}) {
+		t.Errorf("got %v", got)
+	}
+}
+
 func receive[T any](t testing.TB, from <-chan T) (value T) {
 	t.Helper()
 	select {
