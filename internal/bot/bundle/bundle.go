@@ -45,8 +45,8 @@ type Package struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	Path    string `json:"path"` // in stack traces, such as "node_modules/q" or "toolkit:q"
-	// FastPromises says that it is a release of q whose heart was replaced when the bundle was made.
-	FastPromises bool `json:"fast_promises,omitempty"`
+	// Faster says that some of its functions were replaced by faster ones when the bundle was made.
+	Faster bool `json:"faster,omitempty"`
 }
 
 // Read makes a bundle of the bot in the folder dir. The folder is one of the following, tried in this order:

@@ -48,7 +48,7 @@ type Manifest struct {
 	TimeZone    string   `json:"time_zone"`   // IANA name for the script's local time; "" = UTC
 	Limits      Limits   `json:"limits"`      // of one turn
 	Isolation   string   `json:"isolation"`   // "pooled", "fresh" or "process"; "" = the server's choice
-	Promises    string   `json:"promises"`    // "original" keeps q as it is published; "" or "fast" = with faster promises
+	Libraries   string   `json:"libraries"`   // "original" keeps q, lodash and the toolkit as they are published; "" or "fast" = faster
 	AllowHosts  []string `json:"allow_hosts"` // hosts that the script may call over HTTP; empty = the server's rule
 }
 
@@ -139,10 +139,10 @@ func (m *Manifest) checkSettings(refuse func(string, ...any) error) error {
 	default:
 		return refuse("isolation is %q; it is one of pooled, fresh and process", m.Isolation)
 	}
-	switch m.Promises {
-	case "", "fast", originalPromises:
+	switch m.Libraries {
+	case "", "fast", originalLibraries:
 	default:
-		return refuse("promises is %q; it is one of fast and original", m.Promises)
+		return refuse("libraries is %q; it is one of fast and original", m.Libraries)
 	}
 	if _, err := time.LoadLocation(m.TimeZone); err != nil || m.TimeZone == "Local" {
 		return refuse("time_zone %q is not an IANA time zone, such as Africa/Johannesburg", m.TimeZone)

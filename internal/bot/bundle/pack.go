@@ -57,12 +57,12 @@ func (g *graph) fill(b *Bundle) error {
 			}
 			module.Source = text
 		}
-		fast := false
-		if b.Promises != originalPromises {
-			module.Source, fast = withPromiseCore(module.Source)
+		faster := false
+		if b.Libraries != originalLibraries {
+			module.Source, faster = withFasterParts(module.Source)
 		}
 		b.Modules = append(b.Modules, module)
-		if err := addPackage(packages, file.place, fast); err != nil {
+		if err := addPackage(packages, file.place, faster); err != nil {
 			return err
 		}
 	}
@@ -81,7 +81,7 @@ func (g *graph) fill(b *Bundle) error {
 
 // addPackage notes the npm package that a file belongs to: the folder right under the last node_modules of its path. A
 // file outside node_modules belongs to none.
-func addPackage(packages map[string]Package, file place, fastPromises bool) error {
+func addPackage(packages map[string]Package, file place, faster bool) error {
 	start := strings.LastIndex("/"+file.path, "/node_modules/")
 	if start < 0 {
 		return nil
@@ -94,6 +94,6 @@ func addPackage(packages map[string]Package, file place, fastPromises bool) erro
 		return err
 	}
 	id := file.tree.id(dir)
-	packages[id] = Package{Name: p.Name, Version: p.Version, Path: id, FastPromises: fastPromises || packages[id].FastPromises}
+	packages[id] = Package{Name: p.Name, Version: p.Version, Path: id, Faster: faster || packages[id].Faster}
 	return nil
 }

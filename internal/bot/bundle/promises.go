@@ -1,9 +1,7 @@
 package bundle
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"strings"
 )
 
@@ -11,23 +9,26 @@ import (
 // byte, one of the releases below gets its heart replaced by promises/core.js; all else in it stays, on its own lines
 // (docs/decisions/0012-faster-promises.md).
 
-// originalPromises is the value of the setting promises that keeps q as it is published.
-const originalPromises = "original"
-
 //go:embed promises/core.js
 var promiseCore string
-
-// An edit puts text in the place of lines of a file, first and last included, which count from 1.
-type edit struct {
-	first, last int
-	text        string
-}
 
 // coreOf1 and coreOf09 tell the core what it cannot see in the file: whether the library runs its own tasks by Q.nextTick,
 // which an app may replace.
 const (
 	coreOf1  = "var ownTicksArePublic = true; nextTick.runAfter = runAfter;"
 	coreOf09 = "var ownTicksArePublic = false, longStackCounter = 1;"
+	// What q asks about nearly every value is asked without a call, and without an object made for each value that is none.
+	isObject       = `function isObject(value) { return value !== null && (typeof value === "object" || typeof value === "function"); }`
+	isPromiseAlike = `function isPromiseAlike(object) {
+    return object !== null && (typeof object === "object" || typeof object === "function") && typeof object.then === "function";
+}`
+	q = `function Q(value) {
+    if (value !== null && (typeof value === "object" || typeof value === "function")) {
+        if (isPromise(value)) return value;
+        if (typeof value.then === "function") return coerce(value);
+    }
+    return { __proto__: prototype, [CELL]: [IS, value] };
+}`
 	// In 0.9 valueOf warns, without names for a promise that was made settled.
 	valueOf09 = `prototype.valueOf = function () {
     var promise = this, names = isSettled(promise) ? [] : ["valueOf", "inspect"];
@@ -41,19 +42,25 @@ var promiseReleases = map[string][]edit{
 	// q 1.5.1: what vumigo_v02 0.3 requires.
 	"de9d26adcc6e6b63bfd755c17a8600fc53576d705f27a515dd5e6975ab4f57ad": {
 		{101, 248, coreOf1},
+		{349, 351, isObject},
+		{497, 511, asInstance(q)},
 		{549, 668, ""}, // defer
 		{846, 915, "Promise.prototype.then = then;"},
+		{1010, 1012, isPromiseAlike},
 		{1135, 1154, ""}, // reject
 		{1161, 1193, ""}, // fulfill
 		{1407, 1414, "Promise.prototype.dispatch = dispatchOperation;"},
 		{1581, 1614, ""}, // all
-		{2071, 2070, promiseCore},
+		{2071, 2070, asInstance(promiseCore)},
 	},
 	// q 0.9.7: what vumigo_v02 0.2, vumigo_v01 and the go-jsbox packages require.
 	"d90ab2f1205a280c180e506e4205bcea2284c70de674d9894151ec0bae9b8e5c": {
 		{85, 206, coreOf09},
+		{303, 305, isObject},
+		{466, 480, q},
 		{505, 618, ""}, // defer
 		{790, 859, "Promise.prototype.then = then;"},
+		{932, 934, isPromiseAlike},
 		{1072, 1091, ""}, // reject
 		{1098, 1131, ""}, // fulfill
 		{1333, 1340, "Promise.prototype.dispatch = dispatchOperation;"},
@@ -62,25 +69,7 @@ var promiseReleases = map[string][]edit{
 	},
 }
 
-// withPromiseCore returns the text of a file with the faster promises; known is false, and the text what it was, for a file
-// that is none of the known releases.
-func withPromiseCore(source string) (text string, known bool) {
-	sum := sha256.Sum256([]byte(source))
-	edits, known := promiseReleases[hex.EncodeToString(sum[:])]
-	if !known {
-		return source, false
-	}
-	lines := strings.SplitAfter(source, "\n")
-	var b strings.Builder
-	next := 0 // the first line, from 0, that is not in b yet
-	for _, e := range edits {
-		b.WriteString(strings.Join(lines[next:e.first-1], ""))
-		b.WriteString(e.text)
-		if count := e.last - e.first + 1; count > 0 { // places in stack traces stay those of the original
-			b.WriteString(strings.Repeat("\n", count))
-		}
-		next = e.last
-	}
-	b.WriteString(strings.Join(lines[next:], ""))
-	return b.String(), true
+// asInstance writes out what isPromise does in q 1, where it is asked about nearly every value.
+func asInstance(text string) string {
+	return strings.ReplaceAll(text, "isPromise(value)", "value instanceof Promise")
 }

@@ -26,7 +26,7 @@ func originals(t *testing.T) (original, fast map[string]string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		changed, known := withPromiseCore(text)
+		changed, known := withFasterParts(text)
 		if !known {
 			t.Fatalf("%s is not the %s that promises.go knows", file, name)
 		}
@@ -138,6 +138,37 @@ func excerpt(lines []string, from, to int) string {
 	return strings.Join(lines[max(0, min(from, len(lines))):min(to, len(lines))], "\n")
 }
 
+// Very many tasks at once, and very many after one another, keep their order.
+func TestPromisesInGreatNumbers(t *testing.T) {
+	const script = `api.on_run = function () {
+		var Q = require('q'), seen = [];
+		function note(what) { return function (i) { if (i % 7 === 0) seen.push(what + i); return i + 1; }; }
+		function spread(i) { for (var k = 0; k < 3; k++) Q(i * 10 + k).then(note('c')); return i; }
+		var chain = Q(0), d = Q.defer();
+		for (var i = 0; i < 1200; i++) {
+			Q(i).then(note('a'));
+			d.promise.then(note('w'));
+			if (i % 4 === 0) chain = chain.then(note('b')).then(spread);
+		}
+		d.resolve(7);
+		chain.then(function () {
+			api.log_info(seen.length + ' ' + seen.join());
+			api.done();
+		}).done();
+	};`
+	original, fast := originals(t)
+	for name := range original {
+		said := map[string][]string{}
+		for kind, source := range map[string]string{"original": original[name], "fast": fast[name]} {
+			p := &js.Program{Script: script, Modules: []js.Module{{ID: "q", Source: source}}, Roots: map[string]string{"q": "q"}}
+			said[kind] = run(t, p, `{"cmd":"run"}`)
+		}
+		if len(said["fast"]) != 2 || len(said["fast"][0]) < 3_000 || !slices.Equal(said["original"], said["fast"]) {
+			t.Errorf("%s: the order of very many tasks differs: %.200q and %.200q", name, said["original"], said["fast"])
+		}
+	}
+}
+
 // The faster libraries have every member of the originals, with the same number of parameters.
 func TestPromisesKeepTheirInterface(t *testing.T) {
 	const script = `api.on_run = function () {
@@ -230,9 +261,9 @@ func TestPromisesSetting(t *testing.T) {
 	set := builtinSet(t)
 	original, _ := originals(t)
 	const text = "var Q = require('q'); api.on_x = function () {};"
-	pack := func(promises string, files map[string]string) *Bundle {
+	pack := func(libraries string, files map[string]string) *Bundle {
 		t.Helper()
-		b, err := FromScript(text, "app.js", Settings{Name: "x", Promises: promises}, folder(t, files), Options{Set: set})
+		b, err := FromScript(text, "app.js", Settings{Name: "x", Libraries: libraries}, folder(t, files), Options{Set: set})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,9 +275,9 @@ func TestPromisesSetting(t *testing.T) {
 	}
 	none := map[string]string{"README": ""}
 	for _, c := range []struct {
-		name, promises string
-		files          map[string]string
-		fast           bool
+		name, libraries string
+		files           map[string]string
+		fast            bool
 	}{
 		{"the built-in one", "", none, true},
 		{"the built-in one, original", "original", none, false},
@@ -254,18 +285,14 @@ func TestPromisesSetting(t *testing.T) {
 		{"the folder's own, another release", "", own(original["q 0.9.7"]), true},
 		{"the folder's own, changed", "", own(original["q 1.5.1"] + "\n"), false},
 	} {
-		b := pack(c.promises, c.files)
-		if got := strings.Contains(b.Modules[0].Source, "function sendReaction("); got != c.fast || b.Packages[0].FastPromises != c.fast {
-			t.Errorf("%s: fast promises %v and noted as %v, want %v", c.name, got, b.Packages[0].FastPromises, c.fast)
+		b := pack(c.libraries, c.files)
+		if got := strings.Contains(b.Modules[0].Source, "function sendReaction("); got != c.fast || b.Packages[0].Faster != c.fast {
+			t.Errorf("%s: fast promises %v and noted as %v, want %v", c.name, got, b.Packages[0].Faster, c.fast)
 		}
 	}
-	if _, err := Read(folder(t, map[string]string{"indaba.yaml": "script: a.js\npromises: fastest", "a.js": text}), Options{Set: set}); err == nil ||
-		!strings.Contains(err.Error(), `promises is "fastest"; it is one of fast and original`) {
-		t.Errorf("a manifest with promises fastest: %v", err)
-	}
-	kept, err := Read(folder(t, map[string]string{"indaba.yaml": "script: a.js\npromises: original", "a.js": text}), Options{Set: set})
-	if err != nil || kept.Packages[0].FastPromises {
-		t.Errorf("a manifest with promises original: %v, %v", kept, err)
+	kept, err := Read(folder(t, map[string]string{"indaba.yaml": "script: a.js\nlibraries: original", "a.js": text}), Options{Set: set})
+	if err != nil || kept.Packages[0].Faster {
+		t.Errorf("a manifest with libraries original: %v, %v", kept, err)
 	}
 	lines, before := strings.Split(pack("", none).Modules[0].Source, "\n"), strings.Split(original["q 1.5.1"], "\n")
 	for _, place := range []string{"Q.makePromise = Promise;", "Promise.prototype.nodeify = function (nodeback) {"} {

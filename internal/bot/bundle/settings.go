@@ -22,7 +22,7 @@ type Settings struct {
 	TimeZone      string              `json:"time_zone,omitempty"`
 	Limits        Limits              `json:"limits"`
 	Isolation     string              `json:"isolation,omitempty"`
-	Promises      string              `json:"promises,omitempty"` // "original", or "" for faster ones where q is known
+	Libraries     string              `json:"libraries,omitempty"` // "original", or "" for faster parts where they are known
 	AllowHosts    []string            `json:"allow_hosts,omitempty"`
 }
 
@@ -31,8 +31,8 @@ func (m *Manifest) settings(folder *tree) (Settings, error) {
 	s := Settings{Name: m.Name, Config: map[string]string{}, DeliveryClass: m.DeliveryClass, Endpoints: m.Endpoints,
 		AppContext: strings.TrimSpace(m.AppContext), NodeModules: m.NodeModules, TimeZone: m.TimeZone, Limits: m.Limits,
 		Isolation: m.Isolation, AllowHosts: m.AllowHosts}
-	if m.Promises == originalPromises {
-		s.Promises = originalPromises
+	if m.Libraries == originalLibraries {
+		s.Libraries = originalLibraries
 	}
 	for key, value := range m.Configs {
 		text, err := configText(folder, key, value)

@@ -37,9 +37,11 @@ function emit(letter, text) { out += letter + text + '\n'; }
 function settle() {
   const run = current;
   let next = -1;
-  for (const id in run.timers) {
-    const due = run.timers[id].due;
-    if (next < 0 || due < next) next = due;
+  if (run.timersLeft > 0) {
+    for (const id in run.timers) {
+      const due = run.timers[id].due;
+      if (next < 0 || due < next) next = due;
+    }
   }
   const more = !run.closed && (run.ticks !== null || run.immediates !== null) ? 1 : 0;
   const header = more + ' ' + (run.closed ? 1 : 0) + ' ' + run.waiting + ' ' + next + '\n';
@@ -51,8 +53,9 @@ function settle() {
 
 function drop(run) {
   run.closed = true;
-  run.callbacks = create(null);
+  run.callbacks = run.lastCallback = null;
   run.timers = create(null);
+  run.timersLeft = 0;
   run.ticks = run.lastTick = run.immediates = run.lastImmediate = null;
   run.waiting = 0;
   if (runs[run.id] === run) delete runs[run.id];
@@ -267,17 +270,29 @@ function request(run, cmd, msg, callback) {
     throw breach(run, 'output', 'more than ' + config.outputBytes + ' bytes of commands in one run');
   }
   if (typeof callback === 'function') {
-    run.callbacks[id] = { __proto__: null, cmd: toText(cmd), callback };
+    const item = { __proto__: null, id, cmd: toText(cmd), callback, next: null };
+    if (run.callbacks === null) run.callbacks = item; else run.lastCallback.next = item;
+    run.lastCallback = item;
     run.waiting++;
   }
   emit('c', id + ' ' + text);
   notify(run, 'request', msg);
 }
 
+// takeCallback takes out of the list what waits for the reply to a request. The list is short, and replies mostly come in
+// its order.
+function takeCallback(run, id) {
+  let before = null, item = run.callbacks;
+  while (item !== null && item.id !== id) { before = item; item = item.next; }
+  if (item === null) return null;
+  if (before === null) run.callbacks = item.next; else before.next = item.next;
+  if (run.lastCallback === item) run.lastCallback = before;
+  return item;
+}
+
 function deliver(run, id, text) {
-  const waiting = run.callbacks[id];
-  if (waiting === undefined) return;
-  delete run.callbacks[id];
+  const waiting = takeCallback(run, id);
+  if (waiting === null) return;
   run.waiting--;
   if (text === '') {
     if (id === run.doneId) close(run);
@@ -358,6 +373,7 @@ function addTimer(fn, delay, args, repeat) {
   delay = floor(delay);
   const id = ++run.timerSeq;
   run.timers[id] = { __proto__: null, fn, args, delay, due: clock + delay, seq: id, repeat };
+  run.timersLeft++;
   timerIds.set(handle, id);
   return handle;
 }
@@ -370,7 +386,12 @@ function timerOf(handle) {
 
 function clearTimer(handle) {
   const t = timerOf(handle);
-  if (t !== undefined) delete current.timers[t.seq];
+  if (t !== undefined) removeTimer(current, t);
+}
+
+function removeTimer(run, t) {
+  delete run.timers[t.seq];
+  run.timersLeft--;
 }
 
 function addImmediate(fn, args) {
@@ -400,7 +421,7 @@ function fireTimers(run) {
       if (first === null || t.due < first.due || (t.due === first.due && t.seq < first.seq)) first = t;
     }
     if (first === null) return;
-    if (first.repeat) { first.due = clock + first.delay; first.fired = clock; } else delete run.timers[first.seq];
+    if (first.repeat) { first.due = clock + first.delay; first.fired = clock; } else removeTimer(run, first);
     watch(run, apply(first.fn, undefined, first.args));
     drainTicks(run);
   }
@@ -541,9 +562,9 @@ function slice(kind, id, now, key, text) {
   if (run === undefined) {
     if (kind !== 's') return '0 1 0 -1\n';
     run = runs[id] = seedState({
-      __proto__: null, id, api: null, seq: 0, callbacks: create(null), waiting: 0, timers: create(null), timerSeq: 0,
-      ticks: null, lastTick: null, immediates: null, lastImmediate: null, closed: false, done: false, doneId: '', emitter: null,
-      calls: 0, bytes: 0, consoleLeft: config.consoleBytes, globals: null,
+      __proto__: null, id, api: null, seq: 0, callbacks: null, lastCallback: null, waiting: 0, timers: create(null),
+      timersLeft: 0, timerSeq: 0, ticks: null, lastTick: null, immediates: null, lastImmediate: null, closed: false,
+      done: false, doneId: '', emitter: null, calls: 0, bytes: 0, consoleLeft: config.consoleBytes, globals: null,
     }, key);
   }
   installGlobals(run);

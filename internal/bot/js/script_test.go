@@ -2,6 +2,7 @@ package js
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -258,5 +259,49 @@ func TestBuiltins(t *testing.T) {
 	}
 	if slices.Contains(names, "date") || !slices.IsSorted(names) {
 		t.Errorf("names %v", names)
+	}
+}
+
+// Replies reach the callbacks of their own requests, in whatever order they come, once.
+func TestRepliesInAnyOrder(t *testing.T) {
+	const script = `api.on_inbound_message = function () {
+		var heard = [];
+		function ask(name) {
+			api.request('ask', { name: name }, function (reply) {
+				heard.push(name + reply.answer);
+				if (name === 'c') ask('g');
+				if (heard.length === 7) api.log_info(heard.join(' '), function () { api.done(); });
+			});
+		}
+		['a', 'b', 'c', 'd', 'e', 'f'].forEach(ask);
+	};`
+	for _, order := range []string{"abcdefg", "fedcbag", "cgfabed", "fcgabde"} {
+		asked, said, next := map[string]func(string){}, "", 0
+		result := newTestPool(t, &Program{Script: script}, PoolOptions{}).Run(t.Context(), Input{Command: hello},
+			HostFunc(func(_ context.Context, cmd string, reply func(string)) error {
+				var c struct{ Cmd, Name, Msg string }
+				if err := json.Unmarshal([]byte(cmd), &c); err != nil {
+					return err
+				}
+				if c.Cmd != "ask" {
+					said += c.Msg + "\n"
+					reply(`{}`)
+					return nil
+				}
+				asked[c.Name] = reply
+				for next < len(order) && len(asked) >= 6 && asked[order[next:next+1]] != nil {
+					answer := asked[order[next:next+1]]
+					answer(`{"answer":"+"}`)
+					answer(`{"answer":"again"}`)
+					next++
+				}
+				return nil
+			}))
+		if result.Outcome != Done || len(said) == 0 {
+			t.Fatalf("%s: it ended %s: %v", order, result.Outcome, result.Err)
+		}
+		if want := strings.Join(strings.Split(order, ""), "+ ") + "+"; strings.Split(said, "\n")[0] != want {
+			t.Errorf("replies in the order %s are heard as %s", order, said)
+		}
 	}
 }

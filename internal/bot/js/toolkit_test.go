@@ -128,9 +128,8 @@ func converse(tb testing.TB, pool *js.Pool, lines []line) (cpu time.Duration) {
 	return cpu
 }
 
-// exampleProgram bundles an example of the toolkit, or skips where the packages are not installed. Promises is the setting
-// of that name.
-func exampleProgram(tb testing.TB, example, promises string) *js.Program {
+// exampleProgram bundles an example of the toolkit, or skips where the packages are not installed.
+func exampleProgram(tb testing.TB, example string, settings bundle.Settings) *js.Program {
 	tb.Helper()
 	source, err := os.ReadFile(filepath.Join(packages, "node_modules", "vumigo_v02", "examples", example, "lib", "app.js"))
 	if errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") != "true" {
@@ -140,7 +139,8 @@ func exampleProgram(tb testing.TB, example, promises string) *js.Program {
 		tb.Fatal(err)
 	}
 	script := strings.Replace(string(source), "'../../../lib'", "'vumigo_v02'", 1)
-	b, err := bundle.FromScript(script, "app.js", bundle.Settings{Name: example, Promises: promises}, packages, bundle.Options{})
+	settings.Name = example
+	b, err := bundle.FromScript(script, "app.js", settings, packages, bundle.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -164,13 +164,13 @@ var isolations = []js.Isolation{js.Pooled, js.Fresh, js.Process}
 
 // TestToolkitConversations has several conversations with each app on the same machine, in every isolation.
 func TestToolkitConversations(t *testing.T) {
-	times := 3 // on one machine
+	times, kinds := 3, isolations // times on one machine
 	if testing.Short() {
-		times = 1 // under the race detector, which makes the engine slow
+		times, kinds = 1, isolations[:1] // under the race detector, which makes the engine slow
 	}
 	for _, c := range conversations {
-		program := exampleProgram(t, c.example, "")
-		for _, isolation := range isolations {
+		program := exampleProgram(t, c.example, bundle.Settings{})
+		for _, isolation := range kinds {
 			t.Run(c.example+"/"+string(isolation), func(t *testing.T) {
 				pool := newPool(t, program, js.PoolOptions{Size: 1, Isolation: isolation, Limits: patient})
 				for range times {
@@ -181,30 +181,35 @@ func TestToolkitConversations(t *testing.T) {
 	}
 }
 
-// TestReplayOnOtherPromises replays turns that ran on q as it is published with the faster promises, and the other way
-// round: the commands are the same, in the same order.
-func TestReplayOnOtherPromises(t *testing.T) {
+// published keeps packages as they are published.
+var published = bundle.Settings{Libraries: "original"}
+
+// TestReplayOnOtherLibraries replays turns that ran on packages as they are published with the faster ones, and the other
+// way round: the commands are the same, in the same order.
+func TestReplayOnOtherLibraries(t *testing.T) {
 	if testing.Short() {
 		t.Skip("one turn after the other: the run without -short does it")
 	}
 	for _, c := range conversations {
-		pools := map[string]*js.Pool{}
-		for _, promises := range []string{"", "original"} {
-			pools[promises] = newPool(t, exampleProgram(t, c.example, promises), js.PoolOptions{Size: 1, Limits: patient})
+		fast := newPool(t, exampleProgram(t, c.example, bundle.Settings{}), js.PoolOptions{Size: 1, Limits: patient})
+		original := newPool(t, exampleProgram(t, c.example, published), js.PoolOptions{Size: 1, Limits: patient})
+		replayEach(t, c.example+" recorded on the originals", c.lines, original, fast)
+		replayEach(t, c.example+" replayed on the originals", c.lines, fast, original)
+	}
+}
+
+// replayEach has a conversation on one pool and replays each of its turns on another.
+func replayEach(t *testing.T, what string, lines []line, recorded, replayed *js.Pool) {
+	t.Helper()
+	p := newPhone()
+	for _, l := range lines {
+		result, err := p.say(t.Context(), recorded, l.says)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for promises, other := range map[string]string{"": "original", "original": ""} {
-			p := newPhone()
-			for _, l := range c.lines {
-				result, err := p.say(t.Context(), pools[promises], l.says)
-				if err != nil {
-					t.Fatal(err)
-				}
-				again, differences := pools[other].Replay(t.Context(), js.Input{Command: result.Trace[0].Payload}, result.Trace)
-				if again.Outcome != js.Done || len(differences) > 0 {
-					t.Errorf("%s, recorded with promises %q: the replay ended %s (%v) and differs: %v", c.example, promises,
-						again.Outcome, again.Err, differences)
-				}
-			}
+		again, differences := replayed.Replay(t.Context(), js.Input{Command: result.Trace[0].Payload}, result.Trace)
+		if again.Outcome != js.Done || len(differences) > 0 {
+			t.Errorf("%s: the replay ended %s (%v) and differs: %v", what, again.Outcome, again.Err, differences)
 		}
 	}
 }
@@ -213,12 +218,12 @@ func TestReplayOnOtherPromises(t *testing.T) {
 // engine counts towards Limits.CPU: the rest is the host and the way between the two.
 func BenchmarkToolkitTurn(b *testing.B) {
 	for _, c := range conversations {
-		program := exampleProgram(b, c.example, "")
+		program := exampleProgram(b, c.example, bundle.Settings{})
 		for _, isolation := range isolations {
 			b.Run(c.example+"/"+string(isolation), func(b *testing.B) { benchmarkTurns(b, program, isolation, c.lines) })
 		}
-		original := exampleProgram(b, c.example, "original")
-		b.Run(c.example+"/original promises", func(b *testing.B) { benchmarkTurns(b, original, js.Pooled, c.lines) })
+		original := exampleProgram(b, c.example, published)
+		b.Run(c.example+"/original libraries", func(b *testing.B) { benchmarkTurns(b, original, js.Pooled, c.lines) })
 	}
 }
 

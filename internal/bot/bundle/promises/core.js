@@ -5,12 +5,15 @@
 //
 // Handlers are called in the very order in which q calls them, because every step that can be told from outside takes as
 // many tasks as in q. It is faster because a promise is one object and one array, where q makes some twenty closures, and
-// because a task is three entries of an array. Tasks that q queues and that can do nothing are left out.
+// because a task is three entries of an array. Tasks that q queues and that can do nothing are left out. What a turn does
+// a hundred times is written out where it happens: a call costs the engine more than what is in it.
 
 // ---------------------------------------------------------------------------------------------- tasks
 
-// The queue holds three entries for each task: a function and its two arguments.
-var queue = [];
+// The queue holds three entries for each task, a function and its two arguments, from next to end. It stays the same array,
+// which then has room already, unless there were MANY entries.
+var queue = [], next = 0, end = 0;
+var MANY = 3 * 1000;
 var late = []; // functions for when the queue is empty: the last one first
 var flushing = false;
 
@@ -19,7 +22,14 @@ function schedule(run, target, message) {
         Q.nextTick(function () { run(target, message); });
         return;
     }
-    queue.push(run, target, message);
+    put(run, target, message);
+}
+
+function put(run, target, message) {
+    queue[end] = run;
+    queue[end + 1] = target;
+    queue[end + 2] = message;
+    end += 3;
     if (!flushing) requestFlush();
 }
 
@@ -32,14 +42,18 @@ function requestFlush() {
 // never waits for anything with tasks left: it is dropped, so that other runs find a queue that works.
 function flush() {
     try {
-        while (queue.length !== 0) {
-            var tasks = queue;
-            queue = [];
-            for (var i = 0; i < tasks.length; i += 3) tasks[i](tasks[i + 1], tasks[i + 2]);
+        while (next < end) {
+            var run = queue[next], target = queue[next + 1], message = queue[next + 2];
+            queue[next + 1] = queue[next + 2] = void 0; // what is done is not to be held in memory
+            next += 3;
+            if (next === end && end <= MANY) next = end = 0;
+            else if (next > MANY && next > end / 2) forgetDone();
+            run(target, message);
         }
         while (late.length !== 0) late.pop()();
     } catch (error) {
         queue = [];
+        next = end = 0;
         late = [];
         throw error;
     } finally {
@@ -47,11 +61,16 @@ function flush() {
     }
 }
 
+function forgetDone() {
+    queue = queue.slice(next, end);
+    end -= next;
+    next = 0;
+}
+
 function callTask(task) { task(); }
 
 function nextTick(task) {
-    queue.push(callTask, task, void 0);
-    if (!flushing) requestFlush();
+    put(callTask, task, void 0);
 }
 
 function runAfter(task) {
@@ -114,9 +133,21 @@ function isSettled(promise) {
 
 function then(fulfilled, rejected, progressed) {
     var reaction = [PENDING, void 0, void 0, void 0, this, fulfilled, rejected, progressed];
-    var promise = makePending(reaction);
-    schedule(sendReaction, this, reaction);
-    sendProgress(this, reaction);
+    var promise = { __proto__: prototype, [CELL]: reaction };
+    if (Q.longStackSupport && hasStacks) rememberStack(promise, reaction);
+    if (Q.nextTick === nextTick || !ownTicksArePublic) {
+        queue[end] = sendReaction;
+        queue[end + 1] = this;
+        queue[end + 2] = reaction;
+        end += 3;
+        if (!flushing) requestFlush();
+    } else schedule(sendReaction, this, reaction);
+    var cell = this.promiseDispatch === promiseDispatch ? this[CELL] : void 0;
+    if (cell === void 0 || cell[STATE] === FOLLOWS) sendProgress(this, reaction);
+    else if (cell[STATE] === PENDING) {
+        if (cell[MESSAGES] === void 0) cell[MESSAGES] = [sendProgress, reaction];
+        else cell[MESSAGES].push(sendProgress, reaction);
+    }
     return promise;
 }
 
@@ -133,7 +164,8 @@ function sendReaction(promise, reaction) {
     }
     switch (cell[STATE]) {
     case PENDING:
-        addMessage(cell, sendReaction, reaction);
+        if (cell[MESSAGES] === void 0) cell[MESSAGES] = [sendReaction, reaction];
+        else cell[MESSAGES].push(sendReaction, reaction);
         return;
     case IS:
         fulfillReaction(cell, reaction);
@@ -142,9 +174,14 @@ function sendReaction(promise, reaction) {
         untrackRejection(promise);
         rejectReaction(cell, reaction);
         return;
-    default:
-        schedule(forwardReaction, cell, reaction);
     }
+    if (Q.nextTick === nextTick || !ownTicksArePublic) {
+        queue[end] = forwardReaction;
+        queue[end + 1] = cell;
+        queue[end + 2] = reaction;
+        end += 3;
+        if (!flushing) requestFlush();
+    } else schedule(forwardReaction, cell, reaction);
 }
 
 function forwardReaction(cell, reaction) {
@@ -162,7 +199,8 @@ function fulfillReaction(cell, reaction) {
             value = reject(exception);
         }
     }
-    resolveCell(reaction, value);
+    if (value !== null && (typeof value === "object" || typeof value === "function")) resolveCell(reaction, value);
+    else if (reaction[STATE] === PENDING) hold(reaction, value);
 }
 
 function rejectReaction(cell, reaction) {
@@ -250,7 +288,7 @@ function resolveCell(cell, value) {
     if (cell[STATE] !== PENDING) return;
     if (value === null || typeof value !== "object" && typeof value !== "function") hold(cell, value);
     else if (isPromise(value)) follow(cell, value);
-    else if (isPromiseAlike(value)) follow(cell, coerce(value));
+    else if (typeof value.then === "function") follow(cell, coerce(value));
     else hold(cell, value);
 }
 
@@ -261,9 +299,18 @@ function follow(cell, promise) {
     cell[MESSAGES] = void 0;
     if (cell[PROMISE] !== void 0) cell[PROMISE].source = promise;
     if (messages === void 0) return;
-    var settled = isSettled(promise);
+    var target = promise.promiseDispatch === promiseDispatch ? promise[CELL] : void 0;
+    var settled = target !== void 0 && target[STATE] >= IS;
+    var direct = Q.nextTick === nextTick || !ownTicksArePublic;
     for (var i = 0; i < messages.length; i += 2) {
-        if (!settled || messages[i] !== sendProgress) schedule(messages[i], promise, messages[i + 1]);
+        if (settled && messages[i] === sendProgress) continue;
+        if (direct) {
+            queue[end] = messages[i];
+            queue[end + 1] = promise;
+            queue[end + 2] = messages[i + 1];
+            end += 3;
+            if (!flushing) requestFlush();
+        } else schedule(messages[i], promise, messages[i + 1]);
     }
 }
 
@@ -277,9 +324,17 @@ function hold(cell, value) {
     cell[VALUE] = value;
     cell[MESSAGES] = void 0;
     if (messages === void 0) return;
+    var direct = Q.nextTick === nextTick || !ownTicksArePublic;
     for (var i = 0; i < messages.length; i += 2) {
-        if (messages[i] === sendReaction) schedule(fulfillReaction, cell, messages[i + 1]);
-        else if (messages[i] === sendOperation) schedule(operateOnHeld, value, messages[i + 1]);
+        if (messages[i] === sendReaction) {
+            if (direct) {
+                queue[end] = fulfillReaction;
+                queue[end + 1] = cell;
+                queue[end + 2] = messages[i + 1];
+                end += 3;
+                if (!flushing) requestFlush();
+            } else schedule(fulfillReaction, cell, messages[i + 1]);
+        } else if (messages[i] === sendOperation) schedule(operateOnHeld, value, messages[i + 1]);
     }
 }
 
@@ -295,9 +350,12 @@ function defer() {
 }
 
 // all is in here because the toolkit calls it for every event that it emits, mostly with an empty array.
-function all(promises) { return when(promises, gather); }
+function all(promises) { return Q(promises).then(gather); }
 
 function gather(promises) {
+    if (isArray(promises) && promises.length === 0 && typeof promises.then !== "function" && !Q.longStackSupport) {
+        return { __proto__: prototype, [CELL]: [HOLDS, promises, void 0, void 0] };
+    }
     var cell = [PENDING, void 0, void 0, void 0];
     var promise = makePending(cell);
     if (isArray(promises) && promises.length === 0 || waitForAll(promises, cell) === 0) resolveCell(cell, promises);
