@@ -14,10 +14,10 @@ import (
 type Batch struct {
 	s       *Service
 	account string
+	book    *book
 	known   map[string]Contact // as they were before the batch, by key
 	changes []change
 	place   map[string]int // in changes, by key
-	created int
 }
 
 // Change runs fn and commits what it saved through the batch: all of it, or nothing when fn returns an error. Nobody else
@@ -25,19 +25,16 @@ type Batch struct {
 // context that it is given.
 func (s *Service) Change(ctx context.Context, account string, fn func(context.Context, *Batch) error) error {
 	return s.d.TxOn(ctx, account, func(ctx context.Context) error {
-		if _, err := s.lock(ctx, account, 0); err != nil {
+		book, err := s.lock(ctx, account)
+		if err != nil {
 			return err
 		}
-		b := &Batch{s: s, account: account, known: map[string]Contact{}, place: map[string]int{}}
+		b := &Batch{s: s, account: account, book: book, known: map[string]Contact{}, place: map[string]int{}}
 		if err := fn(ctx, b); err != nil {
 			return err
 		}
 		if len(b.changes) == 0 {
 			return nil
-		}
-		book, err := s.lock(ctx, account, b.created)
-		if err != nil {
-			return err
 		}
 		return s.apply(ctx, account, book, b.changes...)
 	})
@@ -51,13 +48,17 @@ const findAtOnce = 128
 // that is split into words must be a single word. What the batch has saved is not looked at.
 func (b *Batch) Find(ctx context.Context, field string, values []string) (map[string]Contact, error) {
 	found := map[string]Contact{}
-	rest := "FROM contact c WHERE c.account = $1 AND $2 = 'key' AND c.key IN "
+	rest := "FROM contact c WHERE c.book = $1 AND $2 = 'key' AND c.key IN "
 	if field != "key" {
 		if !isIndexed(field) {
 			return nil, core.Errorf(core.Invalid, "contacts cannot be found by %s", field)
 		}
-		rest = "FROM contact_token t CROSS JOIN contact c WHERE t.account = $1 AND t.field = $2 " +
-			"AND c.account = t.account AND c.key = t.contact AND t.token IN "
+		rest = "FROM contact_token t CROSS JOIN contact c WHERE t.field = " + fieldID("$2") +
+			" AND c.id = t.contact AND t.token IN "
+	}
+	book, err := b.s.bookID(ctx, b.account)
+	if err != nil {
+		return nil, err
 	}
 	wanted := map[string]bool{}
 	for _, value := range values {
@@ -70,7 +71,7 @@ func (b *Batch) Find(ctx context.Context, field string, values []string) (map[st
 		return nil, err
 	}
 	for chunk := range slices.Chunk(tokens, findAtOnce) {
-		candidates, err := b.s.find(ctx, rest+"("+db.Places(3, findAtOnce)+")", append([]any{b.account, field}, db.Filled(chunk, findAtOnce)...)...)
+		candidates, err := b.s.find(ctx, b.account, rest+"("+db.Places(3, findAtOnce)+")", append([]any{book, field}, db.Filled(chunk, findAtOnce)...)...)
 		if err != nil {
 			return nil, err
 		}
@@ -122,8 +123,10 @@ func (b *Batch) Save(c Contact) (stored Contact, changed bool, err error) {
 		if stored, err = b.s.fresh(b.account, c); err != nil {
 			return Contact{}, false, err
 		}
-		b.created++
-		b.put(change{after: &stored})
+		if err = b.book.enter(&stored, b.s.stamp()); err != nil {
+			return Contact{}, false, err
+		}
+		b.put(stored.Key, change{after: &stored})
 		return stored, true, nil
 	}
 	stored = c.clone()
@@ -132,6 +135,7 @@ func (b *Batch) Save(c Contact) (stored Contact, changed bool, err error) {
 		return Contact{}, false, err
 	}
 	if at, ok := b.place[c.Key]; ok {
+		stored.id = b.changes[at].id()
 		changed = !same(b.changes[at].after, &stored)
 		b.changes[at].after = &stored
 		return stored, changed, nil
@@ -140,15 +144,16 @@ func (b *Batch) Save(c Contact) (stored Contact, changed bool, err error) {
 	if !ok {
 		return Contact{}, false, core.Errorf(core.NotFound, "Contact '%s' not found.", c.Key)
 	}
+	stored.id = before.id
 	if same(&before, &stored) {
 		return stored, false, nil
 	}
-	b.put(change{before: &before, after: &stored})
+	b.put(c.Key, change{before: &before, after: &stored})
 	return stored, true, nil
 }
 
-func (b *Batch) put(ch change) {
-	b.place[ch.key()] = len(b.changes)
+func (b *Batch) put(key string, ch change) {
+	b.place[key] = len(b.changes)
 	b.changes = append(b.changes, ch)
 }
 

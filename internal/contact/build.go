@@ -21,7 +21,7 @@ const (
 )
 
 // startBuild gives a group of a locked account its members: at once in a small account, else when Run comes to it.
-func (s *Service) startBuild(ctx context.Context, b book, g Group) error {
+func (s *Service) startBuild(ctx context.Context, b *book, g Group) error {
 	if err := s.newVersion(ctx, g.Account); err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (s *Service) startBuild(ctx context.Context, b book, g Group) error {
 }
 
 // endBuild drops the members that a group of a locked account has by its query.
-func (s *Service) endBuild(ctx context.Context, g groupRow, b book) error {
+func (s *Service) endBuild(ctx context.Context, g groupRow, b *book) error {
 	if _, err := s.d.Exec(ctx, "INSERT INTO smart_leftover (account, build) VALUES ($1, $2) ON CONFLICT DO NOTHING",
 		g.Account, g.build); err != nil {
 		return fmt.Errorf("end a build: %w", err)
@@ -125,7 +125,8 @@ func (s *Service) work(ctx context.Context) (worked bool, err error) {
 // buildStep looks at the next contacts for a group; done says that there are no more.
 func (s *Service) buildStep(ctx context.Context, account, key string) (done bool, err error) {
 	err = s.d.TxOn(ctx, account, func(ctx context.Context) error {
-		if _, err := s.lock(ctx, account, 0); err != nil {
+		b, err := s.lock(ctx, account)
+		if err != nil {
 			return err
 		}
 		found, err := s.findGroups(ctx, "WHERE account = $1 AND key = $2 AND building = 1", account, key)
@@ -133,31 +134,34 @@ func (s *Service) buildStep(ctx context.Context, account, key string) (done bool
 			done = true
 			return err
 		}
-		done, err = s.buildSome(ctx, found[0])
+		done, err = s.buildSome(ctx, b, found[0])
 		return err
 	})
 	return done, err
 }
 
 // buildSome adds the members among the next contacts of a locked account.
-func (s *Service) buildSome(ctx context.Context, g groupRow) (done bool, err error) {
+func (s *Service) buildSome(ctx context.Context, b *book, g groupRow) (done bool, err error) {
 	q, err := query.Parse(*g.Query, s.schema)
 	if err != nil {
 		return false, fmt.Errorf("parse the query of group %s: %w", g.Key, err)
 	}
-	next, err := s.find(ctx, "FROM contact c WHERE c.account = $1 AND c.key > $2 ORDER BY c.key LIMIT $3",
-		g.Account, g.builtTo, s.options.BuildBatch)
+	after, err := s.after(ctx, b.id, g.builtTo)
+	if err != nil {
+		return false, err
+	}
+	next, err := s.list(ctx, g.Account, b.id, after, s.options.BuildBatch)
 	if err != nil {
 		return false, err
 	}
 	var rows [][]any
 	for i := range next {
 		if q.Match(&next[i]) {
-			rows = append(rows, []any{g.Account, g.build, next[i].Key})
+			rows = append(rows, []any{b.id, g.build, next[i].id})
 		}
 		g.builtTo = next[i].Key
 	}
-	n, err := s.d.InsertMany(ctx, "smart_member", []string{"account", "build", "contact"}, rows,
+	n, err := s.d.InsertMany(ctx, "smart_member", []string{"book", "build", "contact"}, rows,
 		"ON CONFLICT DO NOTHING")
 	if err != nil {
 		return false, fmt.Errorf("write members: %w", err)
@@ -176,8 +180,12 @@ func (s *Service) buildSome(ctx context.Context, g groupRow) (done bool, err err
 // cleanStep removes some rows of a build that no group refers to; done says that there are no more.
 func (s *Service) cleanStep(ctx context.Context, account string, build int64) (done bool, err error) {
 	err = s.d.TxOn(ctx, account, func(ctx context.Context) error {
-		n, err := s.d.Exec(ctx, "DELETE FROM smart_member WHERE account = $1 AND build = $2 AND contact IN "+
-			"(SELECT contact FROM smart_member WHERE account = $1 AND build = $2 LIMIT $3)", account, build, s.options.BuildBatch)
+		id, err := s.bookID(ctx, account)
+		if err != nil {
+			return err
+		}
+		n, err := s.d.Exec(ctx, "DELETE FROM smart_member WHERE book = $1 AND build = $2 AND contact IN "+
+			"(SELECT contact FROM smart_member WHERE book = $1 AND build = $2 LIMIT $3)", id, build, s.options.BuildBatch)
 		if err != nil {
 			return fmt.Errorf("remove left-over members: %w", err)
 		}

@@ -30,6 +30,7 @@ const UnknownMsisdn = "unknown"
 
 // Contact is one person. Pointers are nil where the person has no such value, which differs from an empty text.
 type Contact struct {
+	id            int64  // ascends with the key; 0 until it has been given one
 	Key           string // 32 hex digits; ascending with the time of creation
 	Account       string
 	CreatedAt     time.Time // UTC, microseconds

@@ -41,18 +41,25 @@ func schema() query.Schema {
 	return s
 }
 
-// target says where the fields stand; $1 is the account.
+// target says where the fields stand; $1 is the book of the account.
 func target() query.Target {
 	return query.Target{
-		Document: "c.key",
+		Document: "c.id",
+		Scope:    "c.book = $1",
 		Columns: map[string]string{
-			"key": "c.key", "user_account": "c.account", "created_at": "c.created_at", "dob": "c.dob",
+			"key": "c.key", "user_account": "(SELECT account FROM contact_book WHERE id = $1)", "created_at": "c.created_at",
+			"dob": "c.dob",
 		},
 		Tokens: &query.TokenTable{
 			Table: "contact_token", Document: "contact", Field: "field", Token: "token",
-			Scope: "account = $1", MaxRunes: maxTokenRunes, Has: isIndexed,
+			FieldID: fieldID, MaxRunes: maxTokenRunes, Has: isIndexed,
 		},
 	}
+}
+
+// fieldID leads from the name of a field, which is given as SQL, to its number in the index; $1 is the book.
+func fieldID(name string) string {
+	return "(SELECT id FROM contact_field WHERE book = $1 AND name = " + name + ")"
 }
 
 // isIndexed reports whether the tokens of the field are in contact_token.

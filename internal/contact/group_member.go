@@ -49,7 +49,7 @@ func (s *Service) Members(ctx context.Context, account, key, cursor string, limi
 			return Page{}, invalidQuery(*g.Query, err)
 		}
 		if g.building {
-			return s.matchPage(ctx, account, search{query: q, group: key, after: cursor}, pageSize(limit))
+			return s.matchPage(ctx, account, search{query: q, group: key, cursor: cursor}, pageSize(limit))
 		}
 	}
 	return s.memberPage(ctx, account, key, g.build, cursor, pageSize(limit))
@@ -58,16 +58,22 @@ func (s *Service) Members(ctx context.Context, account, key, cursor string, limi
 // memberPage joins the contacts that name a group with those of a build.
 func (s *Service) memberPage(ctx context.Context, account, key string, build int64, cursor string, limit int) (
 	Page, error) {
-	found, err := s.find(ctx, "FROM contact c WHERE c.account = $1 AND c.key IN ("+
-		"SELECT contact FROM (SELECT contact FROM contact_token WHERE account = $1 AND field = 'groups' AND token = $2 "+
+	book, after, err := s.place(ctx, account, cursor)
+	if err != nil {
+		return Page{}, err
+	}
+	found, err := s.find(ctx, account, "FROM contact c WHERE c.id IN ("+
+		"SELECT contact FROM (SELECT contact FROM contact_token WHERE field = "+fieldID("'groups'")+" AND token = $2 "+
 		"AND contact > $4 ORDER BY contact LIMIT $5) named UNION "+
-		"SELECT contact FROM (SELECT contact FROM smart_member WHERE account = $1 AND build = $3 "+
-		"AND contact > $4 ORDER BY contact LIMIT $5) matching) ORDER BY c.key LIMIT $5",
-		account, key, build, cursor, limit+1)
+		"SELECT contact FROM (SELECT contact FROM smart_member WHERE book = $1 AND build = $3 "+
+		"AND contact > $4 ORDER BY contact LIMIT $5) matching) ORDER BY c.id LIMIT $5",
+		book, key, build, after, limit+1)
 	return page(found, limit), err
 }
 
 // StreamMembers calls yield for every member, as [Service.Stream] does for every contact.
 func (s *Service) StreamMembers(ctx context.Context, account, key string, yield func(Contact) error) error {
-	return walk(yield, func(cursor string) (Page, error) { return s.Members(ctx, account, key, cursor, MaxPage) })
+	return s.walk(ctx, yield, func(ctx context.Context, cursor string) (Page, error) {
+		return s.Members(ctx, account, key, cursor, MaxPage)
+	})
 }

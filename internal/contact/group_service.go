@@ -64,7 +64,7 @@ func (s *Service) CreateGroup(ctx context.Context, account, name string, text *s
 	}
 	g := s.freshGroup(account, name, text)
 	err := s.d.TxOn(ctx, account, func(ctx context.Context) error {
-		b, err := s.lock(ctx, account, 0)
+		b, err := s.lock(ctx, account)
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (s *Service) freshGroup(account, name string, text *string) Group {
 }
 
 // insertGroup adds a group to a locked account.
-func (s *Service) insertGroup(ctx context.Context, b book, g Group) error {
+func (s *Service) insertGroup(ctx context.Context, b *book, g Group) error {
 	if _, err := s.d.InsertMany(ctx, "contact_group", []string{"account", "key", "name", "query", "created_at",
 		"static_size", "smart_size", "build", "building", "built_to"},
 		[][]any{{g.Account, g.Key, g.Name, null(g.Query), g.CreatedAt.UnixMicro(), 0, 0, 0, 0, ""}}, ""); err != nil {
@@ -133,7 +133,7 @@ func (s *Service) GetOrCreateGroupByName(ctx context.Context, account, name stri
 	fresh := s.freshGroup(account, name, nil)
 	err = s.d.TxOn(ctx, account, func(ctx context.Context) error {
 		created = false
-		b, err := s.lock(ctx, account, 0)
+		b, err := s.lock(ctx, account)
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (s *Service) UpdateGroup(ctx context.Context, account, key string, change G
 	}
 	var after Group
 	err := s.d.TxOn(ctx, account, func(ctx context.Context) error {
-		b, err := s.lock(ctx, account, 0)
+		b, err := s.lock(ctx, account)
 		if err != nil {
 			return err
 		}
@@ -203,7 +203,7 @@ func equalTexts(a, b *string) bool {
 func (s *Service) DeleteGroup(ctx context.Context, account, key string) (Group, error) {
 	var before groupRow
 	err := s.d.TxOn(ctx, account, func(ctx context.Context) error {
-		b, err := s.lock(ctx, account, 0)
+		b, err := s.lock(ctx, account)
 		if err != nil {
 			return err
 		}

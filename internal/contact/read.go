@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"indaba/internal/core"
 )
@@ -51,8 +52,11 @@ func page(found []Contact, limit int) Page {
 func (s *Service) Get(ctx context.Context, account, key string) (Contact, error) {
 	var found []Contact
 	if isKey(key) { // nothing else is a key, and not every text can be sent to the database
-		var err error
-		if found, err = s.find(ctx, "FROM contact c WHERE c.account = $1 AND c.key = $2", account, key); err != nil {
+		book, err := s.bookID(ctx, account)
+		if err != nil {
+			return Contact{}, err
+		}
+		if found, err = s.find(ctx, account, "FROM contact c WHERE c.book = $1 AND c.key = $2", book, key); err != nil {
 			return Contact{}, err
 		}
 	}
@@ -116,16 +120,19 @@ func (s *Service) newest(ctx context.Context, account, field string, addresses .
 
 // newestWith reads on until the whole address is the same: the index holds only the beginning of long ones.
 func (s *Service) newestWith(ctx context.Context, account, field, address string) (c Contact, found bool, err error) {
+	book, err := s.bookID(ctx, account)
+	if err != nil {
+		return Contact{}, false, err
+	}
 	// The plus keeps the engines from walking all contacts by time until one fits.
-	rows, err := s.d.Query(ctx, selectContact+"FROM contact_token t CROSS JOIN contact c WHERE t.account = $1 "+
-		"AND t.field = $2 AND t.token = $3 AND c.account = t.account AND c.key = t.contact "+
-		"ORDER BY +c.created_at DESC, c.key DESC", account, field, s.target.Tokens.Cut(address))
+	rows, err := s.d.Query(ctx, selectContact+"FROM contact_token t CROSS JOIN contact c WHERE t.field = "+fieldID("$2")+
+		" AND t.token = $3 AND c.id = t.contact ORDER BY +c.created_at DESC, c.id DESC", book, field, s.target.Tokens.Cut(address))
 	if err != nil {
 		return Contact{}, false, fmt.Errorf("find a contact by address: %w", err)
 	}
 	defer func() { _ = rows.Close() }() // Err below tells what matters
 	for rows.Next() {
-		if c, err = scan(rows); err != nil {
+		if c, err = scan(rows, account); err != nil {
 			return Contact{}, false, err
 		}
 		if c.hasAddress(field, address) {
@@ -151,30 +158,80 @@ func (s *Service) List(ctx context.Context, account, cursor string, limit int) (
 		return Page{}, err
 	}
 	limit = pageSize(limit)
-	found, err := s.find(ctx, "FROM contact c WHERE c.account = $1 AND c.key > $2 ORDER BY c.key LIMIT $3",
-		account, cursor, limit+1)
+	book, after, err := s.place(ctx, account, cursor)
+	if err != nil {
+		return Page{}, err
+	}
+	found, err := s.list(ctx, account, book, after, limit+1)
 	return page(found, limit), err
+}
+
+// list returns the next contacts after an id.
+func (s *Service) list(ctx context.Context, account string, book, after int64, limit int) ([]Contact, error) {
+	return s.find(ctx, account, "FROM contact c WHERE c.id > $1 AND c.id < $2 ORDER BY c.id LIMIT $3",
+		after, first(book+1), limit)
+}
+
+// place returns the number of an account's book, and the id in it that a cursor stands for.
+func (s *Service) place(ctx context.Context, account, cursor string) (book, after int64, err error) {
+	if book, err = s.bookID(ctx, account); err != nil {
+		return 0, 0, err
+	}
+	after, err = s.after(ctx, book, cursor)
+	return book, after, err
+}
+
+// after returns the id that a cursor stands for. The contact may be gone: then it is that of the one before it.
+func (s *Service) after(ctx context.Context, book int64, cursor string) (id int64, err error) {
+	if cursor == "" {
+		return first(book), nil
+	}
+	err = s.d.Row(ctx, "SELECT id FROM contact WHERE book = $1 AND key <= $2 ORDER BY key DESC LIMIT 1", []any{book, cursor}, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return first(book), nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find the place of a cursor: %w", err)
+	}
+	return id, nil
 }
 
 // Stream calls yield for every contact of the account, in ascending order of keys, and ends with yield's first error. It
 // reads in pages, so that a slow yield keeps nobody waiting; what is created meanwhile may be among them.
 func (s *Service) Stream(ctx context.Context, account string, yield func(Contact) error) error {
-	return walk(yield, func(cursor string) (Page, error) { return s.List(ctx, account, cursor, MaxPage) })
+	return s.walk(ctx, yield, func(ctx context.Context, cursor string) (Page, error) {
+		return s.List(ctx, account, cursor, MaxPage)
+	})
 }
 
-// walk yields the contacts of all pages.
-func walk(yield func(Contact) error, next func(cursor string) (Page, error)) error {
-	for cursor := ""; ; {
-		p, err := next(cursor)
+// walk yields the contacts of all pages. The next page is read while those of the last one are yielded, except in a
+// transaction, which sees what yield does.
+func (s *Service) walk(ctx context.Context, yield func(Contact) error, next func(ctx context.Context, cursor string) (Page, error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	defer cancel()
+	ahead := func(cursor string) func() (Page, error) {
+		read := sync.OnceValues(func() (Page, error) { return next(ctx, cursor) })
+		if !s.d.InTx(ctx) {
+			reader.Go(func() { _, _ = read() }) // whose error is told when it is asked for
+		}
+		return read
+	}
+	for read := ahead(""); ; {
+		p, err := read()
 		if err != nil {
 			return err
+		}
+		if p.Next != "" {
+			read = ahead(p.Next)
 		}
 		for _, c := range p.Contacts {
 			if err := yield(c); err != nil {
 				return err
 			}
 		}
-		if cursor = p.Next; cursor == "" {
+		if p.Next == "" {
 			return nil
 		}
 	}

@@ -44,15 +44,17 @@ func (s *Service) SearchPage(ctx context.Context, account, text, cursor string, 
 	if err != nil {
 		return Page{}, err
 	}
-	return s.matchPage(ctx, account, search{query: q, after: cursor}, pageSize(limit))
+	return s.matchPage(ctx, account, search{query: q, cursor: cursor}, pageSize(limit))
 }
 
 // search says which contacts are sought.
 type search struct {
-	query *query.Query
-	group string // also those that name this group, unless it is empty
-	after string // only those with keys after this one
-	paged bool   // only the first of them will be read
+	query  *query.Query
+	group  string // also those that name this group, unless it is empty
+	cursor string // only those after it
+	paged  bool   // only the first of them will be read
+
+	book, after int64 // where the cursor stands
 }
 
 // matchPage returns a page of the contacts that are sought.
@@ -74,8 +76,11 @@ const (
 )
 
 // matches calls yield for the contacts that are sought, in ascending order of keys, until it returns false.
-func (s *Service) matches(ctx context.Context, account string, sought search, yield func(Contact) bool) error {
-	p, err := s.plan(ctx, account, sought.query, 3, sought.paged)
+func (s *Service) matches(ctx context.Context, account string, sought search, yield func(Contact) bool) (err error) {
+	if sought.book, sought.after, err = s.place(ctx, account, sought.cursor); err != nil {
+		return err
+	}
+	p, err := s.plan(ctx, sought.book, sought.query, 3, sought.paged)
 	if err != nil {
 		return err
 	}
@@ -84,57 +89,63 @@ func (s *Service) matches(ctx context.Context, account string, sought search, yi
 		return err
 	}
 	for window := firstWindow; ; window = min(2*window, maxWindow) {
-		if sought.after, err = s.candidates(ctx, account, sought, p, window, yield); err != nil || sought.after == "" {
+		if sought.after, err = s.candidates(ctx, account, sought, p, window, yield); err != nil || sought.after == 0 {
 			return err
 		}
 	}
 }
 
 // candidates calls yield for those that match of the next candidates, until it returns false. It looks at no more than
-// limit, unless that is 0, and returns the key of the last one when there may be more to look at.
+// limit, unless that is 0, and returns the id of the last one when there may be more to look at, else 0.
 func (s *Service) candidates(ctx context.Context, account string, sought search, p plan, limit int, yield func(Contact) bool) (
-	last string, err error) {
-	text, args := p.text(account, sought)
+	last int64, err error) {
+	text, args := p.text(sought)
 	if limit > 0 {
 		text += fmt.Sprint(" LIMIT ", limit)
 	}
 	rows, err := s.d.QueryOnce(ctx, text, args...)
 	if err != nil {
-		return "", fmt.Errorf("search contacts: %w", err)
+		return 0, fmt.Errorf("search contacts: %w", err)
 	}
 	defer func() { _ = rows.Close() }() // Err below tells what matters
 	n := 0
 	for ; rows.Next(); n++ {
-		c, err := scan(rows)
+		c, err := scan(rows, account)
 		if err != nil {
-			return "", err
+			return 0, err
 		}
-		if last = c.Key; (p.exact || sought.includes(&c)) && !yield(c) {
-			return "", nil
+		if last = c.id; (p.exact || sought.includes(&c)) && !yield(c) {
+			return 0, nil
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return "", fmt.Errorf("search contacts: %w", err)
+		return 0, fmt.Errorf("search contacts: %w", err)
 	}
 	if limit == 0 || n < limit {
-		return "", nil
+		return 0, nil
 	}
 	return last, nil
 }
 
 // text returns the query for the candidates of a search, in order, and its arguments.
-func (p plan) text(account string, sought search) (string, []any) {
-	args := append([]any{account, sought.after}, p.args...)
+func (p plan) text(sought search) (string, []any) {
+	args := append([]any{sought.book, sought.after}, p.args...)
 	if sought.group != "" {
 		args = append(args, sought.group)
-		return selectContact + fmt.Sprintf("FROM contact c WHERE c.account = $1 AND c.key > $2 AND (%s OR c.key IN (SELECT contact "+
-			"FROM contact_token WHERE account = $1 AND field = 'groups' AND token = $%d)) ORDER BY c.key", p.where, len(args)), args
+		return selectContact + fmt.Sprintf("FROM contact c WHERE %s AND (%s OR c.id IN (SELECT contact FROM contact_token "+
+			"WHERE field = %s AND token = $%d)) ORDER BY c.id", between("c.id"), p.where, fieldID("'groups'"), len(args)), args
 	}
 	if p.lead != "" {
 		return selectContact + "FROM contact_token t CROSS JOIN contact c WHERE " + p.lead +
-			" AND c.account = $1 AND c.key = t.contact ORDER BY t.contact", args
+			" AND c.id = t.contact ORDER BY t.contact", args
 	}
-	return selectContact + "FROM contact c WHERE c.account = $1 AND c.key > $2 AND " + p.where + " ORDER BY c.key", args
+	return selectContact + "FROM contact c WHERE " + between("c.id") + " AND " + p.where + " ORDER BY c.id", args
+}
+
+// between restricts ids to those of the book $1 after $2. That it is the book's is not asked for: an engine would take any
+// index that begins with the book, and sort.
+func between(id string) string {
+	return fmt.Sprintf("%s > $2 AND %s < (CAST($1 AS BIGINT) + 1) * %d", id, id, perBook)
 }
 
 // includes reports whether the contact is one of those that are sought.
@@ -144,13 +155,17 @@ func (sought search) includes(c *Contact) bool {
 
 // countMatches returns the number of contacts that q matches.
 func (s *Service) countMatches(ctx context.Context, account string, q *query.Query) (n int64, err error) {
-	p, err := s.plan(ctx, account, q, 2, false)
+	book, err := s.bookID(ctx, account)
+	if err != nil {
+		return 0, err
+	}
+	p, err := s.plan(ctx, book, q, 3, false)
 	if err != nil {
 		return 0, err
 	}
 	if p.exact {
-		if err := s.d.Row(ctx, "SELECT count(*) FROM contact c WHERE c.account = $1 AND "+p.where,
-			append([]any{account}, p.args...), &n); err != nil {
+		if err := s.d.Row(ctx, "SELECT count(*) FROM contact c WHERE "+between("c.id")+" AND "+p.where,
+			append([]any{book, first(book)}, p.args...), &n); err != nil {
 			return 0, fmt.Errorf("count contacts: %w", err)
 		}
 		return n, nil

@@ -10,13 +10,13 @@ import (
 )
 
 // plan says how the database finds the candidates of a search: a condition on contacts, called c, in a query that has
-// the account as $1. When it is exact, the matcher need not look at them.
+// the book as $1. When it is exact, the matcher need not look at them.
 type plan struct {
 	where string
 	args  []any
 	exact bool
 	// lead, unless empty, is a condition in place of where on entries of the index, called t, that come in the order of
-	// their contacts; the account is $1 there and contacts after $2 are wanted.
+	// their contacts; the book is $1 there, and contacts with ids after $2 are wanted.
 	lead string
 }
 
@@ -27,26 +27,26 @@ const maxFew = 2000
 // it asks for, the 300,000 of extras-language:zu to join them with three of surname:Mokoena, and PostgreSQL compare
 // them one by one before it has statistics; so the rarest word leads alone, and the matcher does the rest. Where only
 // the first matches are wanted and no word is rare, the entries of one are read in order of contacts until enough are found.
-func (s *Service) plan(ctx context.Context, account string, q *query.Query, firstArgument int, paged bool) (plan, error) {
+func (s *Service) plan(ctx context.Context, book int64, q *query.Query, firstArgument int, paged bool) (plan, error) {
 	and, isAnd := unboosted(q.Root()).(query.And)
 	words := []query.Node{q.Root()}
 	if isAnd {
 		words = and.Nodes
 	}
-	rarest, few, err := s.rarest(ctx, account, words)
+	rarest, few, err := s.rarest(ctx, book, words)
 	if err != nil {
 		return plan{}, err
 	}
-	word := fmt.Sprintf("FROM contact_token WHERE account = $1 AND field = $%d AND token = $%d",
-		firstArgument, firstArgument+1)
+	field, token := fieldID(fmt.Sprint("$", firstArgument)), fmt.Sprint("$", firstArgument+1)
+	word := "FROM contact_token WHERE field = " + field + " AND token = " + token
 	args := []any{rarest.field, rarest.text}
 	switch {
 	case rarest.field == "":
 	case isAnd && (few || !paged):
-		return plan{where: "c.key IN (SELECT contact " + word + ")", args: args}, nil
+		return plan{where: "c.id IN (SELECT contact " + word + ")", args: args}, nil
 	case paged && !few:
-		return plan{where: "EXISTS (SELECT 1 " + word + " AND contact = c.key)", args: args,
-			lead: fmt.Sprintf("t.account = $1 AND t.field = $%d AND t.token = $%d AND t.contact > $2", firstArgument, firstArgument+1)}, nil
+		return plan{where: "EXISTS (SELECT 1 " + word + " AND contact = c.id)", args: args,
+			lead: "t.field = " + field + " AND t.token = " + token + " AND " + between("t.contact")}, nil
 	}
 	condition := query.Compile(q, s.target, dialect(s.d), firstArgument)
 	return plan{where: condition.SQL, args: condition.Args, exact: condition.Exact}, nil
@@ -54,13 +54,13 @@ func (s *Service) plan(ctx context.Context, account string, q *query.Query, firs
 
 // rarest returns the index entry with the fewest contacts out of those that all matches must have; few says that they
 // are at most maxFew. Without such an entry its field is empty.
-func (s *Service) rarest(ctx context.Context, account string, nodes []query.Node) (rarest token, few bool, err error) {
+func (s *Service) rarest(ctx context.Context, book int64, nodes []query.Node) (rarest token, few bool, err error) {
 	least := maxFew + 1
 	for _, node := range nodes {
 		for _, t := range s.required(node) {
 			var n int
-			if err := s.d.Row(ctx, "SELECT count(*) FROM (SELECT 1 FROM contact_token WHERE account = $1 AND field = $2 "+
-				"AND token = $3 LIMIT $4) entries", []any{account, t.field, t.text, maxFew + 1}, &n); err != nil {
+			if err := s.d.Row(ctx, "SELECT count(*) FROM (SELECT 1 FROM contact_token WHERE field = "+fieldID("$2")+
+				" AND token = $3 LIMIT $4) entries", []any{book, t.field, t.text, maxFew + 1}, &n); err != nil {
 				return token{}, false, fmt.Errorf("count the entries of a word: %w", err)
 			}
 			if n < least || rarest.field == "" {

@@ -1,11 +1,6 @@
 package contact
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"sync"
 	"time"
 
@@ -38,10 +33,20 @@ type Service struct {
 
 	creations *db.Gather[*creation]
 
-	mu    sync.Mutex
-	last  int64 // microseconds of the newest stamp
-	smart map[string]*smartGroups
+	mu   sync.Mutex
+	last int64 // microseconds of the newest stamp
+
+	smart *db.Memo[string, *smartGroups] // by account
+	// What has a number keeps it for ever.
+	books  *db.Memo[string, int64] // by account
+	fields *db.Memo[fieldKey, int64]
 }
+
+// How many accounts, and fields of accounts, are kept in memory.
+const (
+	maxAccounts = 1 << 12
+	maxFields   = 1 << 16
+)
 
 // New returns a Service on d. now is the clock that contacts get their time of creation from.
 func New(d *db.DB, now func() time.Time, o Options) *Service {
@@ -55,47 +60,8 @@ func New(d *db.DB, now func() time.Time, o Options) *Service {
 		o.OnError = func(error) {}
 	}
 	s := &Service{d: d, now: now, options: o, schema: schema(), target: target(),
-		wake: make(chan struct{}, 1), smart: map[string]*smartGroups{}}
+		wake: make(chan struct{}, 1), smart: db.NewMemo[string, *smartGroups](d, maxAccounts),
+		books: db.NewMemo[string, int64](d, maxAccounts), fields: db.NewMemo[fieldKey, int64](d, maxFields)}
 	s.creations = db.NewGather(d, s.create)
 	return s
-}
-
-// stamp returns the time, one microsecond after the stamp before at the earliest: the order of creation decides which
-// of two contacts with one address is the newest (docs/spec/vumi-http.md 15.10).
-func (s *Service) stamp() time.Time {
-	now := s.now().UnixMicro()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last = max(s.last+1, now)
-	return time.UnixMicro(s.last).UTC()
-}
-
-// newKey returns a UUID version 7 without dashes, with microseconds in the twelve bits after the version (RFC 9562,
-// section 6.2, method 3). Keys that ascend keep the rows of new contacts, and their entries under one word of the index,
-// next to each other on disk; random keys would touch a page of the disk for each.
-func newKey(at time.Time) string {
-	var b [16]byte
-	_, _ = rand.Read(b[8:]) // never fails since Go 1.24
-	micros := at.UnixMicro()
-	binary.BigEndian.PutUint64(b[:8], uint64(micros/1000)<<16|7<<12|uint64(micros%1000)<<2)
-	b[8] = b[8]&0x3f | 0x80
-	return hex.EncodeToString(b[:])
-}
-
-// book is what the row of an account in contact_book says.
-type book struct {
-	contacts int64
-	version  int64 // of the account's smart groups
-}
-
-// lock makes this transaction the only one that writes the account's contacts and groups, on all nodes, and adds to the
-// number of contacts.
-func (s *Service) lock(ctx context.Context, account string, added int) (b book, err error) {
-	err = s.d.Row(ctx, "INSERT INTO contact_book (account, contacts, version) VALUES ($1, $2, 0) ON CONFLICT (account) "+
-		"DO UPDATE SET contacts = contact_book.contacts + excluded.contacts RETURNING contacts, version",
-		[]any{account, added}, &b.contacts, &b.version)
-	if err != nil {
-		return book{}, fmt.Errorf("lock the contacts of an account: %w", err)
-	}
-	return b, nil
 }

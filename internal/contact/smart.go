@@ -20,15 +20,9 @@ type smartGroup struct {
 	query *query.Query
 }
 
-// maxCached bounds the accounts whose smart groups are kept in memory.
-const maxCached = 4096
-
 // smartOf returns the smart groups of a locked account.
-func (s *Service) smartOf(ctx context.Context, account string, b book) (*smartGroups, error) {
-	s.mu.Lock()
-	known := s.smart[account]
-	s.mu.Unlock()
-	if known != nil && known.version == b.version {
+func (s *Service) smartOf(ctx context.Context, account string, b *book) (*smartGroups, error) {
+	if known, ok := s.smart.Get(account); ok && known.version == b.version {
 		return known, nil
 	}
 	rows, err := s.findGroups(ctx, "WHERE account = $1 AND query IS NOT NULL ORDER BY key", account)
@@ -43,15 +37,7 @@ func (s *Service) smartOf(ctx context.Context, account string, b book) (*smartGr
 		}
 		loaded.groups = append(loaded.groups, smartGroup{row.Key, row.build, q})
 	}
-	// Not before the commit: a version that is rolled back is given to another state of the groups later.
-	s.d.AfterCommit(ctx, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if len(s.smart) >= maxCached {
-			clear(s.smart)
-		}
-		s.smart[account] = loaded
-	})
+	s.smart.Keep(ctx, account, loaded)
 	return loaded, nil
 }
 
@@ -64,45 +50,47 @@ func (s *Service) newVersion(ctx context.Context, account string) error {
 }
 
 // applyToSmart brings the members of smart groups in line with changes to contacts of a locked account.
-func (s *Service) applyToSmart(ctx context.Context, account string, b book, changes []change) error {
+func (s *Service) applyToSmart(ctx context.Context, account string, b *book, changes []change) error {
 	smart, err := s.smartOf(ctx, account, b)
 	if err != nil {
 		return err
 	}
 	for _, g := range smart.groups {
-		var joined, left []string
+		var born, joined, left []int64
 		for _, ch := range changes {
 			had := ch.before != nil && g.query.Match(ch.before)
 			has := ch.after != nil && g.query.Match(ch.after)
 			switch {
+			case has && ch.before == nil:
+				born = append(born, ch.id())
 			case has && !had:
-				joined = append(joined, ch.key())
+				joined = append(joined, ch.id())
 			case had && !has:
-				left = append(left, ch.key())
+				left = append(left, ch.id())
 			}
 		}
-		if err := s.moveMembers(ctx, account, g, joined, left); err != nil {
+		if err := s.moveMembers(ctx, account, b, g, born, joined, left); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// moveMembers changes the members of a smart group. The size follows the rows that were really changed: a build under
-// way may have come to a contact already, or not yet.
-func (s *Service) moveMembers(ctx context.Context, account string, g smartGroup, joined, left []string) error {
-	rows := make([][]any, len(joined))
-	for i, key := range joined {
-		rows[i] = []any{account, g.build, key}
+// moveMembers changes the members of a smart group; born are those who have just been created. The size follows the rows
+// that were really changed: a build under way may have come to the others already, or not yet.
+func (s *Service) moveMembers(ctx context.Context, account string, b *book, g smartGroup, born, joined, left []int64) error {
+	columns := []string{"book", "build", "contact"}
+	if err := s.d.InsertLater(ctx, "smart_member", columns, memberRows(b, g, born), ""); err != nil {
+		return err
 	}
-	delta, err := s.d.InsertMany(ctx, "smart_member", []string{"account", "build", "contact"}, rows,
-		"ON CONFLICT DO NOTHING")
+	delta, err := s.d.InsertMany(ctx, "smart_member", columns, memberRows(b, g, joined), "ON CONFLICT DO NOTHING")
 	if err != nil {
 		return err
 	}
-	for _, key := range left {
-		n, err := s.d.Exec(ctx, "DELETE FROM smart_member WHERE account = $1 AND build = $2 AND contact = $3",
-			account, g.build, key)
+	delta += int64(len(born))
+	for _, id := range left {
+		n, err := s.d.Exec(ctx, "DELETE FROM smart_member WHERE book = $1 AND build = $2 AND contact = $3",
+			b.id, g.build, id)
 		if err != nil {
 			return err
 		}
@@ -111,7 +99,14 @@ func (s *Service) moveMembers(ctx context.Context, account string, g smartGroup,
 	if delta == 0 {
 		return nil
 	}
-	_, err = s.d.Exec(ctx, "UPDATE contact_group SET smart_size = smart_size + $3 WHERE account = $1 AND key = $2",
+	return s.d.ExecLater(ctx, nil, "UPDATE contact_group SET smart_size = smart_size + $3 WHERE account = $1 AND key = $2",
 		account, g.key, delta)
-	return err
+}
+
+func memberRows(b *book, g smartGroup, ids []int64) [][]any {
+	rows := make([][]any, len(ids))
+	for i, id := range ids {
+		rows[i] = []any{b.id, g.build, id}
+	}
+	return rows
 }

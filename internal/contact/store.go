@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -14,17 +15,17 @@ import (
 )
 
 // columnNames are the columns of contact, in the order of values and scan.
-var columnNames = []string{"account", "key", "created_at", "name", "surname", "email_address", "dob", "msisdn",
+var columnNames = []string{"id", "book", "key", "created_at", "name", "surname", "email_address", "dob", "msisdn",
 	"twitter_handle", "facebook_id", "bbm_pin", "gtalk_id", "mxit_id", "wechat_id", "groups", "extra", "subscription"}
 
 // selectContact begins queries whose contacts are called c.
-const selectContact = "SELECT c.account, c.key, c.created_at, c.name, c.surname, c.email_address, c.dob, c.msisdn, " +
+const selectContact = "SELECT c.id, c.key, c.created_at, c.name, c.surname, c.email_address, c.dob, c.msisdn, " +
 	"c.twitter_handle, c.facebook_id, c.bbm_pin, c.gtalk_id, c.mxit_id, c.wechat_id, c.groups, c.extra, c.subscription "
 
-// updateContact changes the row with the key $2 of the account $1 to values.
-const updateContact = "UPDATE contact SET created_at = $3, name = $4, surname = $5, email_address = $6, dob = $7, " +
-	"msisdn = $8, twitter_handle = $9, facebook_id = $10, bbm_pin = $11, gtalk_id = $12, mxit_id = $13, " +
-	"wechat_id = $14, groups = $15, extra = $16, subscription = $17 WHERE account = $1 AND key = $2"
+// updateContact changes the row with the id $1 of the book $2 to values.
+const updateContact = "UPDATE contact SET key = $3, created_at = $4, name = $5, surname = $6, email_address = $7, dob = $8, " +
+	"msisdn = $9, twitter_handle = $10, facebook_id = $11, bbm_pin = $12, gtalk_id = $13, mxit_id = $14, " +
+	"wechat_id = $15, groups = $16, extra = $17, subscription = $18 WHERE id = $1 AND book = $2"
 
 // values returns the row of a contact.
 func (c *Contact) values() []any {
@@ -32,7 +33,7 @@ func (c *Contact) values() []any {
 	if c.DateOfBirth != nil {
 		dob = c.DateOfBirth.UnixMicro()
 	}
-	return []any{c.Account, c.Key, c.CreatedAt.UnixMicro(), null(c.Name), null(c.Surname), null(c.EmailAddress), dob,
+	return []any{c.id, c.id / perBook, c.Key, c.CreatedAt.UnixMicro(), null(c.Name), null(c.Surname), null(c.EmailAddress), dob,
 		c.Msisdn, null(c.TwitterHandle), null(c.FacebookID), null(c.BBMPin), null(c.GTalkID), null(c.MxitID),
 		null(c.WeChatID), listText(c.Groups), mapText(c.Extra), mapText(c.Subscription)}
 }
@@ -44,13 +45,13 @@ func null(text *string) any {
 	return *text
 }
 
-// scan reads a row of [selectContact].
-func scan(rows *sql.Rows) (Contact, error) {
-	var c Contact
+// scan reads a row of [selectContact] out of the contacts of an account.
+func scan(rows *sql.Rows, account string) (Contact, error) {
+	c := Contact{Account: account}
 	var created int64
 	var dob sql.NullInt64
 	var groups, extra, subscription string
-	if err := rows.Scan(&c.Account, &c.Key, &created, &c.Name, &c.Surname, &c.EmailAddress, &dob, &c.Msisdn,
+	if err := rows.Scan(&c.id, &c.Key, &created, &c.Name, &c.Surname, &c.EmailAddress, &dob, &c.Msisdn,
 		&c.TwitterHandle, &c.FacebookID, &c.BBMPin, &c.GTalkID, &c.MxitID, &c.WeChatID,
 		&groups, &extra, &subscription); err != nil {
 		return Contact{}, err
@@ -70,8 +71,9 @@ func scan(rows *sql.Rows) (Contact, error) {
 }
 
 // find returns the contacts that rest of the query, after [selectContact], leads to. They are known to be few.
-func (s *Service) find(ctx context.Context, rest string, args ...any) ([]Contact, error) {
-	found, err := db.Collect(ctx, s.d, scan, selectContact+rest, args...)
+func (s *Service) find(ctx context.Context, account, rest string, args ...any) ([]Contact, error) {
+	found, err := db.Collect(ctx, s.d, func(rows *sql.Rows) (Contact, error) { return scan(rows, account) },
+		selectContact+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read contacts: %w", err)
 	}
@@ -84,20 +86,23 @@ type change struct {
 	tokens        []token // of after; nil when nobody has made them yet
 }
 
-func (ch change) key() string {
+func (ch change) id() int64 {
 	if ch.after != nil {
-		return ch.after.Key
+		return ch.after.id
 	}
-	return ch.before.Key
+	return ch.before.id
 }
 
 // apply makes changes to the contacts of a locked account, and to everything that follows from them: index, static and
 // smart groups.
-func (s *Service) apply(ctx context.Context, account string, b book, changes ...change) error {
+func (s *Service) apply(ctx context.Context, account string, b *book, changes ...change) error {
+	if err := s.settle(ctx, b, changes); err != nil {
+		return fmt.Errorf("number contacts: %w", err)
+	}
 	if err := s.writeRows(ctx, changes); err != nil {
 		return fmt.Errorf("write contacts: %w", err)
 	}
-	if err := s.writeTokens(ctx, account, changes); err != nil {
+	if err := s.writeTokens(ctx, b, changes); err != nil {
 		return fmt.Errorf("index contacts: %w", err)
 	}
 	if err := s.countStatic(ctx, account, changes); err != nil {
@@ -117,7 +122,7 @@ func (s *Service) writeRows(ctx context.Context, changes []change) error {
 		case ch.before == nil:
 			created = append(created, ch.after.values())
 		case ch.after == nil:
-			err = s.d.ExecLater(ctx, nil, "DELETE FROM contact WHERE account = $1 AND key = $2", ch.before.Account, ch.before.Key)
+			err = s.d.ExecLater(ctx, nil, "DELETE FROM contact WHERE id = $1", ch.before.id)
 		default:
 			err = s.d.ExecLater(ctx, nil, updateContact, ch.after.values()...)
 		}
@@ -129,11 +134,7 @@ func (s *Service) writeRows(ctx context.Context, changes []change) error {
 }
 
 // writeTokens brings the index from before to after. New entries are written in the order of the index.
-func (s *Service) writeTokens(ctx context.Context, account string, changes []change) error {
-	type entry struct {
-		token
-		contact string
-	}
+func (s *Service) writeTokens(ctx context.Context, b *book, changes []change) error {
 	var added []entry
 	for _, ch := range changes {
 		var before, after []token
@@ -144,26 +145,49 @@ func (s *Service) writeTokens(ctx context.Context, account string, changes []cha
 			after = ch.after.tokens(s.schema, s.target.Tokens)
 		}
 		for _, t := range missing(after, before) {
-			added = append(added, entry{t, ch.key()})
+			added = append(added, entry{t, ch.id()})
 		}
 		for _, t := range missing(before, after) {
-			if err := s.d.ExecLater(ctx, nil, "DELETE FROM contact_token WHERE account = $1 AND field = $2 AND token = $3 "+
-				"AND contact = $4", account, t.field, t.text, ch.key()); err != nil {
+			if err := s.d.ExecLater(ctx, nil, "DELETE FROM contact_token WHERE field = "+fieldID("$2")+" AND token = $3 "+
+				"AND contact = $4", b.id, t.field, t.text, ch.id()); err != nil {
 				return err
 			}
 		}
 	}
-	slices.SortFunc(added, func(a, b entry) int {
-		if c := a.compare(b.token); c != 0 {
-			return c
-		}
-		return strings.Compare(a.contact, b.contact)
-	})
-	rows := make([][]any, len(added))
-	for i, e := range added {
-		rows[i] = []any{account, e.field, e.text, e.contact}
+	return s.addTokens(ctx, b, added)
+}
+
+// entry is an entry of the index about a contact.
+type entry struct {
+	token
+	contact int64
+}
+
+// addTokens writes entries, each field's in the order of the index. They may be a hundred thousand.
+func (s *Service) addTokens(ctx context.Context, b *book, added []entry) error {
+	byField := map[string][]entry{}
+	for _, e := range added {
+		byField[e.field] = append(byField[e.field], e)
 	}
-	return s.d.InsertLater(ctx, "contact_token", []string{"account", "field", "token", "contact"}, rows, "")
+	rows, values := make([][]any, 0, len(added)), make([]any, 0, 3*len(added))
+	for _, field := range slices.Sorted(maps.Keys(byField)) {
+		id, err := s.fieldID(ctx, b, field)
+		if err != nil {
+			return err
+		}
+		entries, number := byField[field], any(id)
+		slices.SortFunc(entries, func(a, b entry) int {
+			if c := strings.Compare(a.text, b.text); c != 0 {
+				return c
+			}
+			return cmp.Compare(a.contact, b.contact)
+		})
+		for _, e := range entries {
+			values = append(values, number, e.text, e.contact)
+			rows = append(rows, values[len(values)-3:])
+		}
+	}
+	return s.d.InsertLater(ctx, "contact_token", []string{"field", "token", "contact"}, rows, "")
 }
 
 // missing returns what is in a and not in b; both are sorted.

@@ -87,9 +87,14 @@ func (s *Service) create(ctx context.Context, creations []*creation) error {
 				others = append(others, n)
 			}
 		}
-		b, err := s.lock(ctx, account, len(changes))
+		b, err := s.lock(ctx, account)
 		if err != nil {
 			return err
+		}
+		for _, ch := range changes {
+			if err := b.enter(ch.after, s.stamp()); err != nil {
+				return err
+			}
 		}
 		if err := s.apply(ctx, account, b, changes...); err != nil {
 			return err
@@ -99,13 +104,12 @@ func (s *Service) create(ctx context.Context, creations []*creation) error {
 	return nil
 }
 
-// fresh returns c as it can be stored, with a key of its own.
+// fresh returns c as it can be stored once it has been entered into the book.
 func (s *Service) fresh(account string, c Contact) (Contact, error) {
 	c = c.clone()
-	at := s.stamp()
-	c.Key, c.Account = newKey(at), account
+	c.Account = account
 	if c.CreatedAt.IsZero() {
-		c.CreatedAt = at
+		c.CreatedAt = s.stamp()
 	}
 	return c, c.prepare()
 }
@@ -130,15 +134,15 @@ func (s *Service) GetOrCreateByAddress(ctx context.Context, account, class, addr
 	}
 	err = s.d.TxOn(ctx, account, func(ctx context.Context) error {
 		created = false
-		if _, err := s.lock(ctx, account, 0); err != nil {
+		b, err := s.lock(ctx, account)
+		if err != nil {
 			return err
 		}
 		// Only now can nobody else create it.
 		if c, err = s.GetByAddress(ctx, account, class, address); core.KindOf(err) != core.NotFound {
 			return err
 		}
-		b, err := s.lock(ctx, account, 1)
-		if err != nil {
+		if err := b.enter(&fresh, s.stamp()); err != nil {
 			return err
 		}
 		c, created = fresh, true
@@ -154,7 +158,7 @@ func (s *Service) GetOrCreateByAddress(ctx context.Context, account, class, addr
 func (s *Service) modify(ctx context.Context, account, key string, edit func(*Contact)) (Contact, error) {
 	var after Contact
 	err := s.d.TxOn(ctx, account, func(ctx context.Context) error {
-		b, err := s.lock(ctx, account, 0)
+		b, err := s.lock(ctx, account)
 		if err != nil {
 			return err
 		}
@@ -164,7 +168,7 @@ func (s *Service) modify(ctx context.Context, account, key string, edit func(*Co
 		}
 		after = before.clone()
 		edit(&after)
-		after.Key, after.Account = before.Key, before.Account
+		after.id, after.Key, after.Account = before.id, before.Key, before.Account
 		if err := after.prepare(); err != nil {
 			return err
 		}
@@ -226,15 +230,11 @@ func (s *Service) LeaveGroup(ctx context.Context, account, key, group string) (C
 func (s *Service) Delete(ctx context.Context, account, key string) (Contact, error) {
 	var before Contact
 	err := s.d.TxOn(ctx, account, func(ctx context.Context) error {
-		if _, err := s.lock(ctx, account, 0); err != nil {
-			return err
-		}
-		var err error
-		if before, err = s.Get(ctx, account, key); err != nil {
-			return err
-		}
-		b, err := s.lock(ctx, account, -1)
+		b, err := s.lock(ctx, account)
 		if err != nil {
+			return err
+		}
+		if before, err = s.Get(ctx, account, key); err != nil {
 			return err
 		}
 		return s.apply(ctx, account, b, change{before: &before})

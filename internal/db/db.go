@@ -57,6 +57,7 @@ type DB struct {
 	group   sync.WaitGroup
 	seed    maphash.Seed
 	changes listeners
+	asked   inquiry
 	inserts sync.Map // insertKey -> text
 }
 

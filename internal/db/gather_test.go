@@ -266,6 +266,47 @@ func TestManyRows(t *testing.T) {
 	})
 }
 
+// Rows by the thousand may go another way; they keep their place between the statements before and after them.
+func TestRowsByTheThousand(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		table(t, d)
+		rows := make([][]any, 2500)
+		for i := range rows {
+			rows[i] = []any{i, "it's \t\\N\n"}
+		}
+		insert := func(ctx context.Context) error {
+			return d.InsertLater(ctx, "pair", []string{"k", "v"}, rows, "")
+		}
+		err := d.Tx(t.Context(), func(ctx context.Context) error {
+			if err := d.ExecLater(ctx, nil, "INSERT INTO pair (k, v) VALUES (-1, 'before')"); err != nil {
+				return err
+			}
+			if err := insert(ctx); err != nil {
+				return err
+			}
+			return d.ExecLater(ctx, func(changed int64) error {
+				if changed != 2501 {
+					t.Errorf("%d rows there", changed)
+				}
+				return nil
+			}, "UPDATE pair SET v = v")
+		})
+		if err != nil || count(t, d) != 2501 {
+			t.Fatalf("%d stored, err %v", count(t, d), err)
+		}
+		var v string
+		if err := d.Row(t.Context(), "SELECT v FROM pair WHERE k = $1", []any{2499}, &v); err != nil || v != rows[0][1] {
+			t.Fatalf("read back %q %v", v, err)
+		}
+		if err := d.Tx(t.Context(), insert); !db.IsUnique(err) || count(t, d) != 2501 {
+			t.Fatalf("the same keys again: %v, %d stored", err, count(t, d))
+		}
+		if err := put(t.Context(), d, 9999); err != nil {
+			t.Fatalf("after a failure: %v", err)
+		}
+	})
+}
+
 // Parameters may stand in any order, more than once, or not at all.
 func TestParametersInAnyOrder(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

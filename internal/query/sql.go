@@ -15,6 +15,10 @@ type Target struct {
 	// Document is the document's key in the query that the condition will stand in, such as "c.key".
 	Document string
 
+	// Scope restricts the documents where a column is asked for, as the indexes over columns begin with it: "c.account = $1",
+	// with a placeholder of the surrounding query, which restricts them likewise everywhere. May be empty.
+	Scope string
+
 	// Columns gives the column that holds a field, such as "msisdn": "c.msisdn". For a Keyword field it is text with the
 	// whole value; for a Time field an integer, microseconds since 1970 UTC. It is null when the document has no value;
 	// fields that can have several values have no column. Text fields cannot be served from a column.
@@ -28,11 +32,15 @@ type Target struct {
 type TokenTable struct {
 	Table    string // name of the table, such as "contact_token"
 	Document string // column: the document's key, never null
-	Field    string // column: name of the field
+	Field    string // column: the field, by its name or what FieldID makes of it
 	Token    string // column: the token, cut by Cut
 
 	// Scope restricts the rows, such as "account = $1" with a placeholder of the surrounding query. May be empty.
 	Scope string
+
+	// FieldID, where the column holds something shorter than the name, returns the SQL that leads from the name to it: a
+	// subquery, null for a name that no row has. The name is given as a placeholder.
+	FieldID func(name string) string
 
 	// MaxRunes is the length to which tokens are cut, because indexes limit the size of a row; 0 means not at all.
 	MaxRunes int

@@ -179,12 +179,20 @@ func (c compiler) leaf(l leaf, besideOthers bool) (parts []fragment, rows []toke
 			if !ok {
 				return nil, nil, false
 			}
-			parts = append(parts, part)
+			parts = append(parts, c.scoped(part))
 		default:
-			parts = append(parts, c.onToken(l, column, nil).on(column, c.dialect))
+			parts = append(parts, c.scoped(c.onToken(l, column, nil).on(column, c.dialect)))
 		}
 	}
 	return parts, rows, true
+}
+
+// scoped puts the scope of columns before a condition on one.
+func (c compiler) scoped(f fragment) fragment {
+	if c.target.Scope != "" {
+		f.sql = "(" + c.target.Scope + " AND " + f.sql + ")"
+	}
+	return f
 }
 
 func (c compiler) hasTokens(field string, kind Kind) bool {

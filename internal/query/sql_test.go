@@ -18,7 +18,8 @@ import (
 
 const testMaxRunes = 4
 
-// testTarget describes the tables of [testStore], with or without cut tokens.
+// testTarget describes the tables of [testStore]: with whole tokens, or with cut ones, fields that are looked up, and columns
+// that are restricted.
 func testTarget(cut bool) Target {
 	t := Target{
 		Document: "c.key",
@@ -29,7 +30,8 @@ func testTarget(cut bool) Target {
 		},
 	}
 	if cut {
-		t.Tokens.Table, t.Tokens.MaxRunes = "cut_token", testMaxRunes
+		t.Scope, t.Tokens.Table, t.Tokens.MaxRunes = "c.account = $1", "cut_token", testMaxRunes
+		t.Tokens.FieldID = func(name string) string { return "(SELECT CAST(" + name + " AS TEXT))" }
 	}
 	return t
 }
@@ -470,17 +472,20 @@ func TestNarrowConditionsUseIndexes(t *testing.T) {
 		"(name:a AND surname:b) OR (name:c AND dob:1980)", numbered(2000, "name:a%d"),
 		"name:*a", "name:a~1", "name:/.*a/", "NOT name:a", "email_address:a", "name:*a OR name:b",
 	} {
-		condition := Compile(mustParse(t, text), testTarget(false), s.dialect, 2)
-		plan := explain(t, s, "SELECT c.key FROM contact c WHERE c.account = $1 AND "+condition.SQL, append([]any{"a"}, condition.Args...))
-		whole := slices.ContainsFunc(plan, func(step string) bool {
-			return strings.HasPrefix(step, "SCAN c") ||
-				strings.HasPrefix(step, "SEARCH c ") && strings.HasSuffix(step, "(account=?)")
-		})
-		tokens := slices.ContainsFunc(plan, func(step string) bool {
-			return strings.HasPrefix(step, "SCAN whole_token")
-		})
-		if whole && !condition.Unindexed() || tokens {
-			t.Errorf("%.80s\n%.300s\n%s", text, condition.SQL, strings.Join(plan, "\n"))
+		for _, cut := range []bool{false, true} {
+			target := testTarget(cut)
+			condition := Compile(mustParse(t, text), target, s.dialect, 2)
+			plan := explain(t, s, "SELECT c.key FROM contact c WHERE c.account = $1 AND "+condition.SQL, append([]any{"a"}, condition.Args...))
+			whole := slices.ContainsFunc(plan, func(step string) bool {
+				return step == "SCAN c" || strings.HasPrefix(step, "SCAN c ") ||
+					strings.HasPrefix(step, "SEARCH c ") && strings.HasSuffix(step, "(account=?)")
+			})
+			tokens := slices.ContainsFunc(plan, func(step string) bool {
+				return strings.HasPrefix(step, "SCAN "+target.Tokens.Table)
+			})
+			if whole && !condition.Unindexed() || tokens {
+				t.Errorf("%.80s\n%.300s\n%s", text, condition.SQL, strings.Join(plan, "\n"))
+			}
 		}
 	}
 }

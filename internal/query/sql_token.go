@@ -217,12 +217,16 @@ type tokenRow struct {
 func (c compiler) subquery(rows []tokenRow) fragment {
 	t := c.target.Tokens
 	f := fragment{exact: true, narrow: true, subqueries: 1}
+	is := t.Field + " = " + placeholder
+	if t.FieldID != nil {
+		is = t.Field + " = " + t.FieldID(placeholder)
+	}
 	var conditions []string
 	add := func(field, sql string, args []any) {
 		if sql != "" {
 			sql = " AND " + sql
 		}
-		conditions = append(conditions, "("+t.Field+" = "+placeholder+sql+")")
+		conditions = append(conditions, "("+is+sql+")")
 		f.args = append(append(f.args, field), args...)
 	}
 	equal := map[string][]string{}
