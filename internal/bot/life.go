@@ -135,7 +135,7 @@ func (r *Runtime) withoutBot(ctx context.Context, mail message.Mail, err error) 
 	case !rest.bot.Archived():
 		return &message.Poison{Reason: rest.Error()}
 	case mail.Trigger == nil:
-		return r.unrouted(ctx, mail, rest.Error())
+		return r.unrouted(ctx, mail, rest.Error(), nil)
 	}
 	return r.db.Tx(ctx, func(ctx context.Context) error {
 		line := LogLine{Level: Warning, At: r.now(), Text: "did not begin with " + mail.Address + ": the bot is archived"}

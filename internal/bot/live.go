@@ -140,7 +140,7 @@ func (r *Runtime) Trigger(ctx context.Context, account, key, address string) err
 	if b.Stopped {
 		return core.Errorf(core.Conflict, "bot %s is stopped: start it first", b.Name)
 	}
-	channel, err := r.routes.Outbound(ctx, account, key, routing.Default)
+	channel, _, err := r.routes.Outbound(ctx, account, key, routing.Default)
 	if err != nil {
 		return core.Errorf(core.Conflict, "the bot cannot reach anybody: %v", err)
 	}

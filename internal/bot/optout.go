@@ -27,10 +27,7 @@ func (r *Runtime) optOut(ctx context.Context, mail message.Mail, keyword string)
 		if err := r.optouts.OptOut(ctx, m.Account, m.From, m.ID); err != nil {
 			return err
 		}
-		if err := r.messages.Refuse(ctx, m.ID, "opted out by the keyword "+keyword); err != nil {
-			return err
-		}
-		return r.farewell(ctx, mail, confirmation(m))
+		return r.farewell(ctx, mail, confirmation(m), "opted out by the keyword "+keyword)
 	})
 }
 

@@ -106,7 +106,7 @@ func (r *Runtime) Handle(ctx context.Context, mail message.Mail) error {
 	}
 	decision, err := r.routes.Inbound(ctx, mail.Message, line.DeliveryClass)
 	if none, ok := errors.AsType[*routing.NoRoute](err); ok {
-		return r.unrouted(ctx, mail, none.Error())
+		return r.unrouted(ctx, mail, none.Error(), decision.Routers)
 	}
 	if err != nil {
 		return fmt.Errorf("route: %w", err)
@@ -126,35 +126,38 @@ func (r *Runtime) line(ctx context.Context, channel string) (core.Line, error) {
 	return line, err
 }
 
-// unrouted ends the way of a message that no bot gets. It stays in the log with the reason, and whoever sent it is told
-// when the channel is set so (docs/spec/vumi-http.md 8).
-func (r *Runtime) unrouted(ctx context.Context, mail message.Mail, reason string) error {
+// unrouted ends the way of a message that no bot gets, behind the routers that it passed. It stays in the log with the
+// reason, and whoever sent it is told when the channel is set so (docs/spec/vumi-http.md 8).
+func (r *Runtime) unrouted(ctx context.Context, mail message.Mail, reason string, routers []string) error {
 	slog.WarnContext(ctx, "inbound message has no route", "message", mail.Message.ID, "channel", mail.Channel, "reason", reason)
 	line, err := r.line(ctx, mail.Channel)
 	if err != nil {
 		return err
 	}
+	if line.Unroutable == nil && len(routers) == 0 {
+		return r.messages.Refuse(ctx, mail, 0, reason)
+	}
 	return r.db.Tx(ctx, func(ctx context.Context) error {
-		if err := r.messages.Refuse(ctx, mail.Message.ID, reason); err != nil {
+		if err := r.routes.Passed(ctx, mail.Message.ID, routers); err != nil {
 			return err
 		}
 		if line.Unroutable == nil {
-			return r.messages.Mailbox.Done(ctx, mail, 0)
+			return r.messages.Refuse(ctx, mail, 0, reason)
 		}
-		return r.farewell(ctx, mail, *line.Unroutable)
+		return r.farewell(ctx, mail, *line.Unroutable, reason)
 	})
 }
 
-// farewell answers a message that no bot gets, ends its session, and marks its mail as done, as part of the transaction in
-// ctx. Somebody who has ended the session is told nothing.
-func (r *Runtime) farewell(ctx context.Context, mail message.Mail, text string) error {
+// farewell answers a message that no bot gets, ends its session, and takes its mail out of the queue with the reason, as
+// part of the transaction in ctx. Somebody who has ended the session is told nothing.
+func (r *Runtime) farewell(ctx context.Context, mail message.Mail, text, reason string) error {
 	if mail.Message.SessionEvent == core.SessionClose {
-		return r.messages.Mailbox.Done(ctx, mail, 0)
+		return r.messages.Refuse(ctx, mail, 0, reason)
 	}
 	if err := r.messages.Send(ctx, r.reply(mail.Message, Send{Content: &text, SessionEvent: core.SessionClose})); err != nil {
 		return err
 	}
-	return r.messages.Mailbox.Done(ctx, mail, 1)
+	return r.messages.Refuse(ctx, mail, 1, reason)
 }
 
 // routerReply sends what a router itself has to say.
@@ -165,6 +168,9 @@ func (r *Runtime) routerReply(ctx context.Context, mail message.Mail, d routing.
 			return err
 		}
 		if err := d.Commit(ctx); err != nil {
+			return err
+		}
+		if err := r.routes.Passed(ctx, mail.Message.ID, d.Routers); err != nil {
 			return err
 		}
 		return r.messages.Mailbox.Done(ctx, mail, 1)
@@ -247,6 +253,9 @@ func (r *Runtime) commit(ctx context.Context, mail message.Mail, t *Turn, d rout
 			if err := r.messages.SetBot(ctx, t.Message.ID, t.Bot.Key, t.Message.Endpoint); err != nil {
 				return err
 			}
+			if err := r.routes.Passed(ctx, t.Message.ID, d.Routers); err != nil {
+				return err
+			}
 		}
 		if err := r.store.keep(ctx, t, res, record); err != nil {
 			return err
@@ -271,9 +280,12 @@ func (r *Runtime) send(ctx context.Context, t *Turn, send Send) error {
 // Dispatch sends a message that answers nothing, by the channel that its bot's endpoint leads to. One that cannot leave is
 // kept as failed, and its bot is told by a nack. It belongs into the transaction of what asks for the message.
 func (r *Runtime) Dispatch(ctx context.Context, m *core.Message) error {
-	channel, err := r.routes.Outbound(ctx, m.Account, m.Bot, m.Endpoint)
+	channel, routers, err := r.routes.Outbound(ctx, m.Account, m.Bot, m.Endpoint)
 	none, unroutable := errors.AsType[*routing.NoRoute](err)
 	if err != nil && !unroutable {
+		return err
+	}
+	if err := r.routes.Passed(ctx, m.ID, routers); err != nil {
 		return err
 	}
 	if unroutable {

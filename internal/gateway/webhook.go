@@ -189,8 +189,7 @@ func (g *Gateway) publicURL(r *http.Request) string {
 
 func (g *Gateway) remote(r *http.Request) netip.Addr {
 	if g.options.TrustProxy {
-		forwarded := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
-		if addr, err := netip.ParseAddr(strings.TrimSpace(forwarded[len(forwarded)-1])); err == nil {
+		if addr, err := netip.ParseAddr(core.Forwarded(r.Header, "X-Forwarded-For")); err == nil {
 			return addr.Unmap()
 		}
 	}
@@ -235,11 +234,7 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		return // whoever asked has hung up
 	}
-	status := map[core.Kind]int{core.Invalid: 400, core.NotFound: 404, core.Conflict: 409, core.Unauthenticated: 401,
-		core.Forbidden: 403, core.TooLarge: 413, core.Limited: 429, core.Unavailable: 503, core.Timeout: 504}[core.KindOf(err)]
-	if status == 0 {
-		status = http.StatusInternalServerError
-	}
+	status := core.KindOf(err).HTTPStatus()
 	slog.WarnContext(r.Context(), "webhook refused", "path", firstSegments(r.URL.Path), "status", status, "error", err)
 	text, _ := json.Marshal(map[string]string{"error": core.SafeMessage(err)}) // a map of strings always encodes
 	w.Header().Set("Content-Type", "application/json")

@@ -19,6 +19,7 @@ type Selection struct {
 	Account   string // always set
 	Bot       string // key of the bot that got or sent them
 	Channel   string // key of the channel that they came in or went out by
+	Router    string // key of a router that they passed, or that what they answer passed
 	Address   string // the person's
 	Direction core.Direction
 	// From and Until are the time in which they were made, both ends included. Without Until it ends now.
@@ -40,7 +41,7 @@ func (s *Service) Pages(ctx context.Context, sel Selection) iter.Seq2[[]*core.Me
 	if sel.Until.IsZero() {
 		sel.Until = s.now()
 	}
-	if sel.Bot != "" && sel.Direction != 0 {
+	if sel.Bot != "" && sel.Direction != 0 && sel.Router == "" {
 		return s.botPages(ctx, sel)
 	}
 	return s.logPages(ctx, sel)
@@ -105,8 +106,9 @@ func (s *Service) between(ctx context.Context, sel Selection, first, last string
 	}
 	page, err := s.some(ctx, "WHERE "+ends+" AND m.account = $3 AND m.created_at >= $4 AND m.created_at <= $5 "+
 		"AND ($6 = '' OR m.bot = $6) AND ($7 = '' OR m.channel = $7) AND ($8 = '' OR m.address = $8) "+
-		"AND ($9 = 0 OR m.direction = $9) ORDER BY m.id "+order,
-		first, last, sel.Account, sel.from(), sel.Until.UnixMicro(), sel.Bot, sel.Channel, sel.Address, int(sel.Direction))
+		"AND ($9 = 0 OR m.direction = $9) AND ($10 = '' OR EXISTS (SELECT 1 FROM router_message r WHERE r.router = $10 "+
+		"AND r.message IN (m.id, m.in_reply_to))) ORDER BY m.id "+order,
+		first, last, sel.Account, sel.from(), sel.Until.UnixMicro(), sel.Bot, sel.Channel, sel.Address, int(sel.Direction), sel.Router)
 	if err != nil {
 		return nil, fmt.Errorf("read the message log: %w", err)
 	}

@@ -31,6 +31,7 @@ type Service struct {
 	Mailbox *Mailbox
 	Outbox  *Outbox
 	accept  *db.Gather[*arrival]
+	refuse  *db.Gather[*refusal]
 }
 
 // New returns the service over a database. At most turns mails are dealt with at once. The queues stand still until their
@@ -38,6 +39,7 @@ type Service struct {
 func New(d *db.DB, turns int, now func() time.Time) *Service {
 	s := &Service{db: d, now: now, Mailbox: newMailbox(d, turns, now), Outbox: newOutbox(d, now)}
 	s.accept = db.NewGather(d, s.store)
+	s.refuse = db.NewGather(d, s.turnAway)
 	return s
 }
 
@@ -190,14 +192,8 @@ func (s *Service) SetBot(ctx context.Context, id, bot, endpoint string) error {
 	return s.db.ExecLater(ctx, nil, "UPDATE message SET bot = $2, endpoint = $3 WHERE id = $1", id, bot, endpoint)
 }
 
-// Refuse notes why no bot got an inbound message.
-func (s *Service) Refuse(ctx context.Context, id, reason string) error {
-	return s.db.ExecLater(ctx, nil, "UPDATE message SET status_reason = $2 WHERE id = $1", id, reason)
-}
-
 // Waiting returns how many of an account's mails wait for a bot, parked ones left out, and how many of its messages wait
-// for a provider. One
-// statement looks at both, so that nothing is on its way from one to the other meanwhile.
+// for a provider. One statement looks at both, so that nothing is on its way from one to the other meanwhile.
 func (s *Service) Waiting(ctx context.Context, account string) (mails, parcels int, err error) {
 	err = s.db.Row(ctx, "SELECT (SELECT count(*) FROM mailbox WHERE account = $1 AND parked = ''), "+
 		"(SELECT count(*) FROM outbox WHERE account = $1)", []any{account}, &mails, &parcels)

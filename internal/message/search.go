@@ -236,7 +236,7 @@ func (x *Searches) stored(ctx context.Context, sel Selection, token string) (fou
 
 // scope tells what a selection is about from what others are about.
 func (sel Selection) scope() string {
-	return fmt.Sprintf("%s %s %d", sel.Bot, sel.Channel, sel.Direction)
+	return fmt.Sprintf("%s %s %s %d", sel.Bot, sel.Channel, sel.Router, sel.Direction)
 }
 
 // ByID returns those of the account's messages that there are, in the order of their ids in the list.

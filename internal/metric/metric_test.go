@@ -167,6 +167,48 @@ func TestErrors(t *testing.T) {
 	})
 }
 
+// The names of an account are limited, and of too many that come together none is made.
+func TestTooManyNames(t *testing.T) {
+	each(t, func(f fixture) {
+		fire := func(account, prefix string, count int) error {
+			points := make([]metric.Point, count)
+			for i := range points {
+				points[i] = metric.Point{Name: fmt.Sprintf("%s%d.sum", prefix, i), Value: 1}
+			}
+			return f.Fire(f.Context(), account, points)
+		}
+		names := func() int {
+			f.Helper()
+			all, err := f.Names(f.Context(), account, "", metric.MaxSeries+1)
+			if err != nil {
+				f.Fatal(err)
+			}
+			return len(all)
+		}
+		if err := fire(account, "a", metric.MaxSeries+1); core.KindOf(err) != core.TooLarge || names() != 0 {
+			f.Fatal(err, names())
+		}
+		if err := fire(account, "a", metric.MaxSeries-1); err != nil {
+			f.Fatal(err)
+		}
+		if err := fire(account, "b", 2); core.KindOf(err) != core.TooLarge || names() != metric.MaxSeries-1 {
+			f.Fatal(err, names())
+		}
+		if err := fire(account, "b", 1); err != nil {
+			f.Fatal(err)
+		}
+		if err := fire(account, "a", metric.MaxSeries-1); err != nil {
+			f.Error("names that are there:", err)
+		}
+		if err := fire(account, "c", 1); core.KindOf(err) != core.TooLarge {
+			f.Error("one more:", err)
+		}
+		if err := fire("other", "c", 1); err != nil {
+			f.Error("another account:", err)
+		}
+	})
+}
+
 func TestPlainNames(t *testing.T) {
 	for name, want := range map[string]bool{"a": true, "A.b_c-9": true, "a" + strings.Repeat("b", 100): true,
 		"a" + strings.Repeat("b", 101): false, "": false, "9a": false, "ä": false, "a b": false, "a\n": false} {

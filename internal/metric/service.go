@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"indaba/internal/core"
@@ -24,9 +23,7 @@ type Service struct {
 	d       *db.DB
 	now     func() time.Time
 	options Options
-
-	mu  sync.Mutex
-	ids map[seriesName]int64 // of series that are known to be stored: they are never removed
+	ids     *db.Memo[seriesName, int64] // of series, which are never removed
 }
 
 type seriesName struct{ account, name string }
@@ -42,7 +39,7 @@ func New(d *db.DB, now func() time.Time, o Options) *Service {
 	if o.MinutesFor == 0 {
 		o.MinutesFor = 90 * 24 * time.Hour
 	}
-	return &Service{d: d, now: now, options: o, ids: map[seriesName]int64{}}
+	return &Service{d: d, now: now, options: o, ids: db.NewMemo[seriesName, int64](d, maxKnown)}
 }
 
 // Fire stores points, all or none; of several in one second the last in the list is the last. A bad one is core.Invalid,
@@ -67,9 +64,10 @@ func (s *Service) Fire(ctx context.Context, account string, points []Point) erro
 	})
 	return s.d.TxOn(ctx, account, func(ctx context.Context) error {
 		ids := make([]int64, len(ordered))
+		room := uncounted
 		for i, p := range ordered {
 			var err error
-			if ids[i], err = s.series(ctx, seriesName{account, p.Name}); err != nil {
+			if ids[i], err = s.series(ctx, seriesName{account, p.Name}, &room); err != nil {
 				return err
 			}
 		}
@@ -87,10 +85,7 @@ func (s *Service) Fire(ctx context.Context, account string, points []Point) erro
 
 // find returns the id of a series; found is false when nothing was ever fired under the name.
 func (s *Service) find(ctx context.Context, name seriesName) (id int64, found bool, err error) {
-	s.mu.Lock()
-	id, found = s.ids[name]
-	s.mu.Unlock()
-	if found {
+	if id, known := s.ids.Get(name); known {
 		return id, true, nil
 	}
 	err = s.d.Row(ctx, "SELECT id FROM metric_series WHERE account = $1 AND name = $2", []any{name.account, name.name}, &id)
@@ -100,32 +95,32 @@ func (s *Service) find(ctx context.Context, name seriesName) (id int64, found bo
 	case err != nil:
 		return 0, false, fmt.Errorf("find a metric: %w", err)
 	}
-	// Not before the commit: the transaction may have made it, and be undone.
-	s.d.AfterCommit(ctx, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if len(s.ids) >= maxKnown {
-			clear(s.ids)
-		}
-		s.ids[name] = id
-	})
+	s.ids.Keep(ctx, name, id)
 	return id, true, nil
 }
 
-// series returns the id of a series, which it makes when there is none.
-func (s *Service) series(ctx context.Context, name seriesName) (id int64, err error) {
+// uncounted stands for a number of names that nobody has needed yet.
+const uncounted = -1
+
+// series returns the id of a series, which it makes when there is none. room is how many names more the account can have
+// in this transaction: counted once, because many new names may come together.
+func (s *Service) series(ctx context.Context, name seriesName, room *int) (id int64, err error) {
 	id, found, err := s.find(ctx, name)
 	if found || err != nil {
 		return id, err
 	}
-	var count int
-	if err := s.d.Row(ctx, "SELECT count(*) FROM (SELECT 1 FROM metric_series WHERE account = $1 LIMIT $2) s",
-		[]any{name.account, MaxSeries}, &count); err != nil {
-		return 0, fmt.Errorf("count metrics: %w", err)
+	if *room == uncounted {
+		var count int
+		if err := s.d.Row(ctx, "SELECT count(*) FROM (SELECT 1 FROM metric_series WHERE account = $1 LIMIT $2) s",
+			[]any{name.account, MaxSeries}, &count); err != nil {
+			return 0, fmt.Errorf("count metrics: %w", err)
+		}
+		*room = MaxSeries - count
 	}
-	if count >= MaxSeries {
+	if *room == 0 {
 		return 0, core.Errorf(core.TooLarge, "too many metrics: an account can have %d different names", MaxSeries)
 	}
+	*room--
 	if err := s.d.Row(ctx, "INSERT INTO metric_series (account, name) VALUES ($1, $2) "+
 		"ON CONFLICT (account, name) DO UPDATE SET name = excluded.name RETURNING id",
 		[]any{name.account, name.name}, &id); err != nil {

@@ -138,7 +138,19 @@ func (s *Service) CreateRouter(ctx context.Context, r *Router) error {
 	})
 }
 
-// DeleteRouter removes a router with its routes.
+// Router returns a router of the account, or [core.NotFound].
+func (s *Service) Router(ctx context.Context, account, key string) (*Router, error) {
+	t, err := s.table(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	if r := t.routers[key]; r != nil {
+		return r, nil
+	}
+	return nil, core.Errorf(core.NotFound, "there is no router %s", key)
+}
+
+// DeleteRouter removes a router with its routes, and what is known of the messages that passed it.
 func (s *Service) DeleteRouter(ctx context.Context, account, key string) error {
 	return s.db.Tx(ctx, func(ctx context.Context) error {
 		n, err := s.db.Exec(ctx, "DELETE FROM router WHERE key = $1 AND account = $2", key, account)
@@ -148,8 +160,10 @@ func (s *Service) DeleteRouter(ctx context.Context, account, key string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.db.Exec(ctx, "DELETE FROM router_session WHERE router = $1", key); err != nil {
-			return err
+		for _, kept := range []string{"router_session", "router_message"} {
+			if _, err := s.db.Exec(ctx, "DELETE FROM "+kept+" WHERE router = $1", key); err != nil {
+				return err
+			}
 		}
 		if err := s.audit.Audit(ctx, account, "router.delete", key, nil); err != nil {
 			return err

@@ -99,10 +99,10 @@ func TestTable(t *testing.T) {
 		if got := where(t, s, from("+1", "hi", "")); got != "b1/default  hi" {
 			t.Fatal(got)
 		}
-		if channel, err := s.Outbound(t.Context(), account, "b1", "sms:pool:tag"); channel != "c2" || err != nil {
+		if channel, _, err := s.Outbound(t.Context(), account, "b1", "sms:pool:tag"); channel != "c2" || err != nil {
 			t.Fatal(channel, err)
 		}
-		if _, err := s.Outbound(t.Context(), account, "b1", "nowhere"); err == nil {
+		if _, _, err := s.Outbound(t.Context(), account, "b1", "nowhere"); err == nil {
 			t.Fatal("an endpoint without a route led somewhere")
 		}
 		if err := link(t, s, "channel:c1 bot:b2:other"); err != nil { // a source has one target: the newer wins
@@ -176,7 +176,7 @@ func TestKeywordAndGroupRouters(t *testing.T) {
 				t.Errorf("%s %q: %s, want %s", c.address, c.text, got, c.want)
 			}
 		}
-		if channel, err := s.Outbound(t.Context(), account, "b1", "in"); channel != "c1" || err != nil {
+		if channel, _, err := s.Outbound(t.Context(), account, "b1", "in"); channel != "c1" || err != nil {
 			t.Fatal(channel, err)
 		}
 		// A circle ends.
@@ -271,7 +271,7 @@ func TestRouteOfAnotherProcess(t *testing.T) {
 		if got := where(t, s, from("+1", "hi", "")); got != "b1/default  hi" {
 			t.Fatal(got)
 		}
-		if channel, err := s.Outbound(t.Context(), account, "b1", routing.Default); channel != "c1" || err != nil {
+		if channel, _, err := s.Outbound(t.Context(), account, "b1", routing.Default); channel != "c1" || err != nil {
 			t.Fatal(channel, err)
 		}
 	})

@@ -214,9 +214,12 @@ type Decision struct {
 	Message *core.Message
 	// Commit writes what routers noted, as part of the transaction that ends the turn; nil when there is nothing.
 	Commit func(context.Context) error
+	// Routers are the keys of the routers on the way, for [Service.Passed].
+	Routers []string
 }
 
-// Inbound finds the bot for a message from a person. A *NoRoute error means that the table leads nowhere.
+// Inbound finds the bot for a message from a person. A *NoRoute error means that the table leads nowhere; the routers that
+// were passed until there are returned all the same.
 func (s *Service) Inbound(ctx context.Context, m *core.Message, deliveryClass string) (d Decision, err error) {
 	err = s.resolve(ctx, m.Account, func(t *table) error {
 		d, err = s.inbound(ctx, t, m, deliveryClass)
@@ -263,6 +266,7 @@ func (s *Service) inbound(ctx context.Context, t *table, m *core.Message, delive
 		if router == nil {
 			return d, &NoRoute{target}
 		}
+		d.Routers = append(d.Routers, router.Key)
 		name, err := s.choose(ctx, router, &d, deliveryClass)
 		if err != nil {
 			return d, fmt.Errorf("router %s: %w", router.Name, err)
@@ -275,26 +279,40 @@ func (s *Service) inbound(ctx context.Context, t *table, m *core.Message, delive
 	return d, &NoRoute{at}
 }
 
-// Outbound finds the channel by which a message leaves a bot's endpoint.
-func (s *Service) Outbound(ctx context.Context, account, bot, endpoint string) (channel string, err error) {
+// Outbound finds the channel by which a message leaves a bot's endpoint, and the keys of the routers on the way, for
+// [Service.Passed]: with a *NoRoute error those until there.
+func (s *Service) Outbound(ctx context.Context, account, bot, endpoint string) (channel string, routers []string, err error) {
 	err = s.resolve(ctx, account, func(t *table) error {
-		channel, err = t.outbound(bot, endpoint)
+		channel, routers, err = t.outbound(bot, endpoint)
 		return err
 	})
-	return channel, err
+	return channel, routers, err
 }
 
-func (t *table) outbound(bot, endpoint string) (channel string, err error) {
+func (t *table) outbound(bot, endpoint string) (channel string, routers []string, err error) {
 	at := Endpoint{Bot, bot, endpoint}
 	for range maxHops {
 		target, ok := t.targets[at]
 		if !ok {
-			return "", &NoRoute{at}
+			return "", routers, &NoRoute{at}
 		}
 		if target.Kind == Channel {
-			return target.Key, nil
+			return target.Key, routers, nil
 		}
+		routers = append(routers, target.Key)
 		at = Endpoint{RouterIn, target.Key, Default}
 	}
-	return "", &NoRoute{at}
+	return "", routers, &NoRoute{at}
+}
+
+// Passed notes which routers a message passed, as part of the transaction that keeps the message. Answers to a message pass
+// the same routers and are not noted.
+func (s *Service) Passed(ctx context.Context, message string, routers []string) error {
+	for _, router := range routers {
+		if err := s.db.ExecLater(ctx, nil, "INSERT INTO router_message (router, message) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+			router, message); err != nil {
+			return fmt.Errorf("note that message %s passed a router: %w", message, err)
+		}
+	}
+	return nil
 }

@@ -129,7 +129,7 @@ func (x *exchange) create(ctx context.Context, kind, endpoint, address string) (
 // lead returns the channel that an endpoint of the bot leads to. An endpoint that leads nowhere is linked to fallback;
 // one that leads somewhere is left alone: it may be in use.
 func (x *exchange) lead(ctx context.Context, endpoint string, fallback *gateway.Channel) (*gateway.Channel, error) {
-	key, err := x.app.Routes.Outbound(ctx, x.bot.Account, x.bot.Key, endpoint)
+	key, _, err := x.app.Routes.Outbound(ctx, x.bot.Account, x.bot.Key, endpoint)
 	if err == nil {
 		return x.app.Channels.Get(ctx, x.bot.Account, key)
 	}

@@ -194,7 +194,7 @@ func TestTalkLeavesRoutesAlone(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	for _, endpoint := range []string{"default", "sms"} {
-		if key, err := a.Routes.Outbound(t.Context(), account, b.Key, endpoint); err != nil || key != live.Key {
+		if key, _, err := a.Routes.Outbound(t.Context(), account, b.Key, endpoint); err != nil || key != live.Key {
 			t.Errorf("endpoint %s now leads to %s, %v", endpoint, key, err)
 		}
 	}
