@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"indaba/internal/core"
@@ -11,6 +12,16 @@ import (
 )
 
 const accountColumns = "key, name, parent, can_manage_optouts, disable_optouts, is_developer, optout_keywords, created_at"
+
+// Begun reports whether a PostgreSQL database has a table of accounts, and changes nothing in one that has not.
+func Begun(ctx context.Context, d *db.DB) (bool, error) {
+	var n int
+	if err := d.Row(ctx, "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() "+
+		"AND table_name = 'account'", nil, &n); err != nil {
+		return false, fmt.Errorf("look for the table of accounts: %w", err)
+	}
+	return n > 0, nil
+}
 
 func (s *Service) insertAccount(ctx context.Context, a *Account) error {
 	_, err := s.db.Exec(ctx, "INSERT INTO account ("+accountColumns+") VALUES ($1, $2, $3, $4, $5, $6, '[]', $7)",

@@ -15,6 +15,7 @@ import (
 
 	"indaba/internal/account"
 	"indaba/internal/core"
+	"indaba/internal/user"
 )
 
 // Handler answers one request, or returns an error for the face to write. It returns no error after it has begun to
@@ -24,17 +25,23 @@ type Handler func(w http.ResponseWriter, r *Request) error
 // Request is a request that a route was found for.
 type Request struct {
 	*http.Request
-	Route  *Route
-	Token  *account.Token // whom it acts for; nil on routes without a scope
-	params map[string]string
-	max    int64 // bytes of a body
+	Route   *Route
+	Token   *account.Token // whom it acts for; nil on routes without a scope, and with a session
+	Session *user.Session  // whom it acts for in the place of a token, on routes that take one
+	params  map[string]string
+	max     int64 // bytes of a body
 }
 
 // Param returns the unescaped path segment that stands for {name} in the route's path.
 func (r *Request) Param(name string) string { return r.params[name] }
 
 // Account returns the key of the account that the request acts for.
-func (r *Request) Account() string { return r.Token.Account }
+func (r *Request) Account() string {
+	if r.Session != nil {
+		return r.Session.User.Account
+	}
+	return r.Token.Account
+}
 
 // Face serves a table of routes under a prefix.
 type Face struct {
@@ -42,6 +49,7 @@ type Face struct {
 	Prefix   string // such as "/api/v1/go/", with both slashes
 	Routes   []Route
 	Accounts *account.Service
+	Users    *user.Service // needed by routes that take sessions
 	Limits   *Limits
 	MaxBody  int64 // bytes
 	// Patience is how long a client may take to receive each piece of a streamed answer, some 32 KiB, before it counts as
@@ -99,8 +107,8 @@ func (f *Face) answer(w http.ResponseWriter, r *Request, path []string) (err err
 	if route == nil && allow == nil {
 		return core.Errorf(core.NotFound, "there is nothing under this path")
 	}
-	if scope := scopeOf(route, allow); scope != "" {
-		if err := f.authenticate(r, scope); err != nil {
+	if guard := guardOf(route, allow); guard.Scope != "" {
+		if err := f.authenticate(r, guard); err != nil {
 			return err
 		}
 	}
@@ -110,8 +118,12 @@ func (f *Face) answer(w http.ResponseWriter, r *Request, path []string) (err err
 	return route.Handle(w, r)
 }
 
-// authenticate finds the token's account and notes it as the actor of what the request changes.
-func (f *Face) authenticate(r *Request, scope string) error {
+// authenticate finds the account of the token, or of the session, and notes whose it is as the actor of what the request
+// changes.
+func (f *Face) authenticate(r *Request, guard *Route) error {
+	if id, ok := SessionID(r.Request); ok && guard.Sessions {
+		return f.Resume(r, id)
+	}
 	secret, ok := bearer(r.Header.Get("Authorization"))
 	if !ok {
 		return &core.Error{Kind: core.Unauthenticated, Message: "the request has no bearer token", Cause: ErrNoCredentials}
@@ -125,8 +137,8 @@ func (f *Face) authenticate(r *Request, scope string) error {
 		return core.Errorf(core.Limited, "too many requests with this token: wait a moment")
 	case token.Bot != "":
 		return core.Errorf(core.Forbidden, "the token is for one bot only")
-	case !token.Allows(scope):
-		return core.Errorf(core.Forbidden, "the token lacks the scope %s", scope)
+	case !token.Allows(guard.Scope):
+		return core.Errorf(core.Forbidden, "the token lacks the scope %s", guard.Scope)
 	}
 	r.Token = token
 	r.Request = r.WithContext(account.WithActor(r.Context(), "token:"+token.Key))
@@ -155,8 +167,8 @@ func (f *Face) log(w *recorder, r *Request, err error, took time.Duration) {
 	if r.Route != nil {
 		attributes = append(attributes, "route", r.Route.Path)
 	}
-	if r.Token != nil {
-		attributes = append(attributes, "account", r.Token.Account)
+	if r.Token != nil || r.Session != nil {
+		attributes = append(attributes, "account", r.Account())
 	}
 	if err == nil {
 		f.Log.DebugContext(r.Context(), "request", append(attributes, "status", w.status)...)

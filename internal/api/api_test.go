@@ -184,14 +184,16 @@ func TestGate(t *testing.T) {
 func TestLimitsBehindProxy(t *testing.T) {
 	f := open(api.Route{Method: "GET", Path: "x", Handle: func(http.ResponseWriter, *api.Request) error { return nil }})
 	f.Limits = api.NewLimits(1, 1, true)
-	get := func(forwarded string) bool {
+	get := func(forwarded ...string) bool {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/p/x", nil)
-		r.Header.Set("X-Forwarded-For", forwarded)
+		for _, line := range forwarded {
+			r.Header.Add("X-Forwarded-For", line)
+		}
 		w := httptest.NewRecorder()
 		f.ServeHTTP(w, r)
 		return w.Code == 200
 	}
-	if !get("10.0.0.1") || !get("10.0.0.2") || get("10.0.0.99, 10.0.0.1") {
+	if !get("10.0.0.1") || !get("10.0.0.2") || get("10.0.0.99, 10.0.0.1") || get("10.0.0.98", "10.0.0.1") {
 		t.Error("limits do not go by the address that the proxy wrote")
 	}
 }

@@ -26,16 +26,23 @@ func NewLimits(perToken, perAddress int, trustProxy bool) *Limits {
 
 func (l *Limits) token(key string) bool { return l.tokens.take(key) }
 
-func (l *Limits) address(r *http.Request) bool {
-	address := r.RemoteAddr
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		address = host
+func (l *Limits) address(r *http.Request) bool { return l.addresses.take(Address(r, l.trustProxy)) }
+
+// Address returns where a request came from, without a port. trustProxy is that of [NewLimits].
+func Address(r *http.Request, trustProxy bool) string {
+	if forwarded := core.Forwarded(r.Header, "X-Forwarded-For"); trustProxy && forwarded != "" {
+		return forwarded
 	}
-	if forwarded := r.Header.Get("X-Forwarded-For"); l.trustProxy && forwarded != "" {
-		// The last one was written by the proxy; those before it by whomever.
-		address = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
 	}
-	return l.addresses.take(address)
+	return r.RemoteAddr
+}
+
+// Encrypted reports whether nobody between the client and the server, or the proxy before it, could read a request.
+// trustProxy is that of [NewLimits].
+func Encrypted(r *http.Request, trustProxy bool) bool {
+	return r.TLS != nil || trustProxy && strings.EqualFold(core.Forwarded(r.Header, "X-Forwarded-Proto"), "https")
 }
 
 // maxBuckets bounds the memory that callers can make a limit use.

@@ -14,9 +14,12 @@ type Route struct {
 	Method string
 	// Path comes after the face's prefix: "contacts/", "contacts/{key}". {name} stands for one segment that is not
 	// empty. Slashes are exact: a path that ends in one is another than the path without, and nothing is redirected.
-	Path   string
-	Scope  string // that the token must have; empty: anybody may
-	Handle Handler
+	Path  string
+	Scope string // that the token must have; empty: anybody may
+	// Sessions lets in sessions of users too, as Basic credentials. Cookies let nobody in: a browser sends them whatever page
+	// asks.
+	Sessions bool
+	Handle   Handler
 }
 
 // segments splits the path after the prefix at its slashes and unescapes each part once, so that %2F is no slash, %25 is
@@ -78,12 +81,12 @@ func (route *Route) match(path []string) (params map[string]string, ok bool) {
 	return params, true
 }
 
-// scopeOf returns the scope that is asked for before a caller is told about methods.
-func scopeOf(route *Route, allow []*Route) string {
+// guardOf returns the route whose credentials are asked for before a caller is told about methods.
+func guardOf(route *Route, allow []*Route) *Route {
 	if route == nil {
-		route = allow[0]
+		return allow[0]
 	}
-	return route.Scope
+	return route
 }
 
 func methods(routes []*Route) []string {

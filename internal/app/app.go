@@ -83,6 +83,8 @@ type Options struct {
 	HTTP   http.RoundTripper           // answers the calls of bots' scripts; nil = the network, behind the egress guard
 	Loader func(bot.Loader) bot.Loader // wraps the loader of sandbox bots; nil = left alone
 	Server func(*http.Server)          // changes the limits of the HTTP server; nil = left alone
+	// Existing refuses, as [core.NotFound], a PostgreSQL database that nothing of ours was ever in, instead of beginning one.
+	Existing bool
 }
 
 // Open opens and migrates the database that the configuration names and makes the services. Nothing runs yet.
@@ -90,14 +92,16 @@ func Open(ctx context.Context, c *config.Config) (*App, error) { return OpenWith
 
 // OpenWith is Open in a world that o says.
 func OpenWith(ctx context.Context, c *config.Config, o Options) (*App, error) {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
-	}
 	a := &App{Config: c, limit: o.Server, fatal: make(chan error, 1)}
 	var err error
 	a.DB, err = db.Open(ctx, databaseURL(c), db.Options{Fatal: a.fail})
 	if err != nil {
 		return nil, err
+	}
+	if o.Existing {
+		if err := NeedBegun(ctx, a.DB); err != nil {
+			return nil, errors.Join(err, a.DB.Close())
+		}
 	}
 	if _, err := db.Migrate(ctx, a.DB); err != nil {
 		return nil, errors.Join(err, a.DB.Close())
@@ -112,6 +116,28 @@ func OpenWith(ctx context.Context, c *config.Config, o Options) (*App, error) {
 	return a, nil
 }
 
+// makeData makes the data directory, as late as possible: a wrong address of a database is to leave nothing behind.
+func makeData(c *config.Config) error {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
+}
+
+// NeedBegun refuses, as [core.NotFound], a PostgreSQL database that nothing of ours was ever in: most likely its address is
+// wrong.
+func NeedBegun(ctx context.Context, d *db.DB) error {
+	if d.Dialect() != db.Postgres {
+		return nil // its file has been looked for
+	}
+	begun, err := account.Begun(ctx, d)
+	if err == nil && !begun {
+		err = core.Errorf(core.NotFound, "there is nothing of Indaba in the database: correct its address in --database, or begin with "+
+			"\"indaba account create\"")
+	}
+	return err
+}
+
 // sealer opens and seals what is secret in the database.
 func (a *App) sealer(ctx context.Context) (*secret.Sealer, error) {
 	sealed, err := gateway.HoldsSecrets(ctx, a.DB)
@@ -120,6 +146,11 @@ func (a *App) sealer(ctx context.Context) (*secret.Sealer, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !sealed && a.Config.SecretKey == "" {
+		if err := makeData(a.Config); err != nil {
+			return nil, err
+		}
 	}
 	key, err := a.Config.LoadSecretKey(sealed)
 	if err != nil {
@@ -154,7 +185,7 @@ func (a *App) assemble(sealer *secret.Sealer, o Options) (err error) {
 	}
 	a.now = now
 	a.Accounts = account.New(a.DB, now)
-	a.Users = user.New(a.DB, a.Accounts, now)
+	a.Users = user.New(a.DB, a.Accounts, now, user.Options{SessionLife: c.SessionLife})
 	a.Contacts = contact.New(a.DB, now, contact.Options{OnError: func(err error) {
 		slog.Error("work on contact groups failed, trying again", "error", err)
 	}})
@@ -216,6 +247,9 @@ func (a *App) Close() error {
 
 // Start takes the database for this process, listens, and begins to work.
 func (a *App) Start(ctx context.Context) (err error) {
+	if err := makeData(a.Config); err != nil {
+		return err
+	}
 	if a.release, err = a.DB.Lock(ctx, filepath.Join(a.Config.Data, "indaba.lock")); err != nil {
 		return err
 	}

@@ -15,15 +15,16 @@ import (
 func (a *App) faces(next http.Handler) http.Handler {
 	c := a.Config
 	vumiFace := vumi.New(vumi.Deps{
-		Accounts: a.Accounts, Contacts: a.Contacts, Optouts: a.Optouts, Metrics: a.Metrics, Bots: a.Bots,
+		Accounts: a.Accounts, Users: a.Users, Contacts: a.Contacts, Optouts: a.Optouts, Metrics: a.Metrics, Bots: a.Bots,
 		Channels: a.Channels, Routes: a.Routes, Pushes: a.Pushes, Conversations: &httpbot.Sender{DB: a.DB,
 			Messages: a.Messages, Dispatch: a.Runtime.Dispatch, Now: a.now},
 		Sources: a.Sources, Exports: a.Exports, Searches: a.Searches, Now: a.now, Log: slog.Default(),
 		Options: vumi.Options{MaxBody: int64(c.MaxBody), PageSize: c.API.PageSize, MaxPoints: int64(c.API.MaxPoints),
 			MaxStreams: c.API.Downloads, TokenRequests: c.API.TokenRate, AddressRequests: c.API.AddressRate,
-			ConversationRequests: c.API.ConversationRequests, TrustProxy: c.TrustProxy},
+			ConversationRequests: c.API.ConversationRequests, ConversationMessages: c.API.ConversationMessages,
+			TrustProxy: c.TrustProxy},
 	})
-	adminFace := admin.New(admin.Deps{Accounts: a.Accounts, Transfer: a.Transfer, Log: slog.Default(),
+	adminFace := admin.New(admin.Deps{Accounts: a.Accounts, Users: a.Users, Transfer: a.Transfer, Log: slog.Default(),
 		Options: admin.Options{MaxBody: int64(c.MaxBody), MaxTransfers: c.API.Downloads, TokenRequests: c.API.TokenRate,
 			AddressRequests: c.API.AddressRate, TrustProxy: c.TrustProxy}})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

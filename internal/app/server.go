@@ -57,6 +57,7 @@ func (a *App) housekeeping(ctx context.Context) error {
 			"messages": a.Messages.Sweep,
 			"pushes":   a.Pushes.Sweep,
 			"imports":  a.Transfer.Sweep,
+			"sessions": a.Users.Sweep,
 			"keys":     func(ctx context.Context) error { _, err := a.KV.Sweep(ctx, a.now()); return err },
 			"metrics":  func(ctx context.Context) error { return a.Metrics.Rollup(ctx, a.now()) },
 		} {

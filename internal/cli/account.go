@@ -38,7 +38,7 @@ type accountCreate struct {
 }
 
 func (c *accountCreate) Run(i *invocation) error {
-	return i.open(func(ctx context.Context, a *app.App) error {
+	return i.open(app.Options{}, func(ctx context.Context, a *app.App) error {
 		parent := ""
 		if c.Parent != "" {
 			above, err := i.findAccount(ctx, a, c.Parent)
@@ -58,10 +58,7 @@ func (c *accountCreate) Run(i *invocation) error {
 type accountList struct{}
 
 func (*accountList) Run(i *invocation) error {
-	if err := i.needDatabase(); err != nil {
-		return err
-	}
-	return i.open(func(ctx context.Context, a *app.App) error {
+	return i.openExisting(func(ctx context.Context, a *app.App) error {
 		all, err := allAccounts(ctx, a)
 		if err != nil {
 			return err

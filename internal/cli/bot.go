@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -74,11 +75,15 @@ func (n *botName) with(i *invocation, do func(context.Context, *app.App, *bot.Bo
 
 type botDeploy struct {
 	Dir string `arg:"" type:"existingdir" help:"The folder of the bot."`
-	Bot string `placeholder:"KEY|NAME" help:"The bot to deploy to, if not the one of the folder's name. It is made when there is none of that name."`
+	Bot string `placeholder:"KEY|NAME" help:"The bot to deploy to, if not the one of the folder's name, which is made when there is none."`
+	New bool   `name:"create" help:"Make the bot of --bot when there is none."`
 	App string `name:"app" placeholder:"NAME" help:"Which app, in a folder that builds several."`
 }
 
 func (c *botDeploy) Run(i *invocation) error {
+	if c.New && c.Bot == "" {
+		return misused("--create goes with --bot: the bot of the folder's name is made anyway")
+	}
 	program, err := i.readBundle(c.Dir, c.App)
 	if err != nil {
 		return err
@@ -91,10 +96,7 @@ func (c *botDeploy) Run(i *invocation) error {
 		name = program.Name
 	}
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		b, err := a.Bots.Find(ctx, account, name)
-		if err != nil && core.KindOf(err) == core.NotFound {
-			b, err = a.Bots.Create(ctx, account, name, bot.Sandbox)
-		}
+		b, err := c.find(ctx, a, account, name)
 		if err != nil {
 			return err
 		}
@@ -114,6 +116,31 @@ func (c *botDeploy) Run(i *invocation) error {
 		view.Warnings = program.Warnings
 		return i.say(view, "Bot %s (%s): version %d %s.", b.Name, b.Key, v.Number, outcome)
 	})
+}
+
+// find returns the bot to deploy to. One that is there no more than by its name is made, unless the name was typed: a slip
+// would answer nobody, and the bot that was meant would go on as it was.
+func (c *botDeploy) find(ctx context.Context, a *app.App, account, name string) (*bot.Bot, error) {
+	b, err := a.Bots.Find(ctx, account, name)
+	if err == nil || core.KindOf(err) != core.NotFound {
+		return b, err
+	}
+	if c.Bot == "" || c.New {
+		return a.Bots.Create(ctx, account, name, bot.Sandbox)
+	}
+	bots, err := a.Bots.List(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(bots))
+	for n, b := range bots {
+		names[n] = b.Name
+	}
+	hint := ""
+	if near := core.Nearest(name, names); near != "" {
+		hint = "; did you mean " + near + "?"
+	}
+	return nil, core.Errorf(core.NotFound, "there is no bot %s%s With --create it is made", name, cmp.Or(hint, "."))
 }
 
 // readBundle reads the bot in a folder. Without the built-in packages it still reads bots that bring all they need.

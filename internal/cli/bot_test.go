@@ -55,9 +55,24 @@ func TestBots(t *testing.T) {
 	if r := p.run("bot", "use", "echo", "3"); r.status != 1 || !strings.Contains(r.stderr, "no version 3") {
 		t.Errorf("a version that is not there: status %d, %q", r.status, r.stderr)
 	}
-	p.must("bot", "deploy", echo, "--bot", "other")
+	for name, hint := range map[string]string{"echoo": "did you mean echo?", "other": "With --create"} {
+		if r := p.run("bot", "deploy", echo, "--bot", name); r.status != 1 || !strings.Contains(r.stderr, "there is no bot "+name) ||
+			!strings.Contains(r.stderr, hint) {
+			t.Errorf("a slip of the pen: status %d, %q", r.status, r.stderr)
+		}
+		if list := p.must("bot", "list"); strings.Contains(list, name) {
+			t.Errorf("--bot alone made a bot:\n%s", list)
+		}
+	}
+	p.must("bot", "deploy", echo, "--bot", "other", "--create")
 	if list := p.must("bot", "list"); !strings.Contains(list, "other") {
-		t.Errorf("--bot made no bot:\n%s", list)
+		t.Errorf("--create made no bot:\n%s", list)
+	}
+	if text := p.must("bot", "deploy", echo, "--bot", "other", "--create"); !strings.Contains(text, "nothing has changed") {
+		t.Errorf("--create of one that is there: %s", text)
+	}
+	if r := p.run("bot", "deploy", echo, "--create"); r.status != 2 || !strings.Contains(r.stderr, "--bot") {
+		t.Errorf("--create alone: status %d, %q", r.status, r.stderr)
 	}
 	if r := p.run("bot", "deploy", t.TempDir()); r.status != 1 || !strings.Contains(r.stderr, "holds no bot") {
 		t.Errorf("an empty folder: status %d, %q", r.status, r.stderr)

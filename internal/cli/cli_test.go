@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"indaba/internal/cli"
+	"indaba/internal/db"
+	"indaba/internal/db/dbtest"
 )
 
 var update = flag.Bool("update", false, "write what is printed into the golden files")
@@ -234,6 +236,13 @@ func TestUsers(t *testing.T) {
 	}
 	p.must("user", "create", "guest@example.org", "--name", "Guest", "--role", "viewer", "--no-password")
 	golden(t, "user-list", p.must("user", "list"))
+	p.must("user", "remove", "GUEST@example.org")
+	if r := p.run("user", "remove", "guest@example.org"); r.status != 1 || !strings.Contains(r.stderr, "there is no user") {
+		t.Errorf("removed twice: status %d, %q", r.status, r.stderr)
+	}
+	if list := p.must("user", "list"); strings.Contains(list, "guest") || !strings.Contains(list, "nomsa") {
+		t.Errorf("after the removal:\n%s", list)
+	}
 	if audit := p.must("audit"); strings.Contains(audit, "horse") || strings.Contains(audit, "staple") || !strings.Contains(audit, "user.set_password") {
 		t.Errorf("the audit log:\n%s", audit)
 	}
@@ -271,6 +280,43 @@ func TestMigrate(t *testing.T) {
 	}
 	if text := p.must("migrate"); !strings.Contains(text, "which is this program's") {
 		t.Errorf("got %s", text)
+	}
+}
+
+// Whoever is in the wrong folder, or has the wrong address, is told so, and finds nothing that was not there before.
+func TestNothingIsBegun(t *testing.T) {
+	commands := [][]string{{"account", "list"}, {"account", "show"}, {"audit"}, {"bot", "list"}, {"bot", "deploy", echo}, {"channel", "list"},
+		{"contact", "list"}, {"contact", "search", "name:x"}, {"contact", "export"}, {"group", "list"}, {"message", "list"}, {"metric", "list"},
+		{"migrate", "--check"}, {"optout", "list"}, {"optout", "add", "+27"}, {"parked", "list"}, {"push", "list"}, {"route", "list"},
+		{"router", "list"}, {"token", "list"}, {"user", "list"}, {"user", "remove", "x@example.org"}}
+	for _, command := range commands {
+		p := indaba{t, filepath.Join(t.TempDir(), "data")}
+		r := p.run(command...)
+		if _, err := os.Stat(p.data); r.status != 1 || !strings.Contains(r.stderr, "there is no database in "+p.data) || !os.IsNotExist(err) {
+			t.Errorf("%v: status %d, %q; the data directory: %v", command, r.status, r.stderr, err)
+		}
+	}
+	url := dbtest.PostgresURL(t)
+	for _, command := range commands {
+		p := indaba{t, filepath.Join(t.TempDir(), "data")}
+		r := p.run(append([]string{"--database", url}, command...)...)
+		if _, err := os.Stat(p.data); r.status != 1 || !strings.Contains(r.stderr, "there is nothing of Indaba in the database") || !os.IsNotExist(err) {
+			t.Errorf("%v: status %d, %q; the data directory: %v", command, r.status, r.stderr, err)
+		}
+	}
+	d, err := db.Open(t.Context(), url, db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }() // nothing was written
+	var tables int
+	if err := d.Row(t.Context(), "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()", nil, &tables); err != nil || tables != 0 {
+		t.Errorf("there are %d tables, %v", tables, err)
+	}
+	p := indaba{t, filepath.Join(t.TempDir(), "data")}
+	p.must("--database", url, "account", "create", "Clinic")
+	if list := p.must("--database", url, "account", "list"); !strings.Contains(list, "Clinic") {
+		t.Errorf("after the beginning:\n%s", list)
 	}
 }
 

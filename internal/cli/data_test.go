@@ -36,7 +36,14 @@ func TestOptouts(t *testing.T) {
 	if n := p.must("optout", "count"); n != "2\n" {
 		t.Errorf("counted %q", n)
 	}
-	if audit := p.must("audit"); strings.Count(audit, "optout.add") != 4 || strings.Count(audit, "optout.remove") != 2 {
+	for kind, noted := range map[string]bool{"bogus": true, "sms": true, "twitter": false, "twitter_handle": false, "msisdn": false} {
+		r := p.run("optout", "add", "thandi", "--type", kind)
+		if r.status != 0 || strings.Contains(r.stderr, "no channel looks for opt-outs of type "+kind) != noted {
+			t.Errorf("type %s: status %d, %q", kind, r.status, r.stderr)
+		}
+		p.must("optout", "remove", "thandi", "--type", kind)
+	}
+	if audit := p.must("audit"); strings.Count(audit, "optout.add") != 9 || strings.Count(audit, "optout.remove") != 7 {
 		t.Errorf("the audit log:\n%s", audit)
 	}
 }

@@ -57,7 +57,8 @@ func databasePath(c *config.Config) string {
 	return filepath.Join(c.Data, "indaba.db")
 }
 
-// needDatabase refuses to begin an empty database where one is expected to be: most likely the directory is wrong.
+// needDatabase refuses to begin an empty database where one is expected to be: most likely the directory is wrong. Whether
+// a PostgreSQL holds one shows when it is open: see [app.Options].
 func (i *invocation) needDatabase() error {
 	path := databasePath(i.config)
 	if path == "" {
@@ -70,12 +71,23 @@ func (i *invocation) needDatabase() error {
 	return nil
 }
 
-// open runs do on the opened database.
-func (i *invocation) open(do func(ctx context.Context, a *app.App) error) (err error) {
+// openExisting runs do on a database that is there.
+func (i *invocation) openExisting(do func(ctx context.Context, a *app.App) error) error {
 	if err := i.config.Check(); err != nil {
 		return err
 	}
-	a, err := app.Open(i.ctx, i.config)
+	if err := i.needDatabase(); err != nil {
+		return err
+	}
+	return i.open(app.Options{Existing: true}, do)
+}
+
+// open runs do on the opened database.
+func (i *invocation) open(o app.Options, do func(ctx context.Context, a *app.App) error) (err error) {
+	if err := i.config.Check(); err != nil {
+		return err
+	}
+	a, err := app.OpenWith(i.ctx, i.config, o)
 	if err != nil {
 		return err
 	}
@@ -85,10 +97,7 @@ func (i *invocation) open(do func(ctx context.Context, a *app.App) error) (err e
 
 // inAccount runs do on an existing database, for the account that was named or the only one.
 func (i *invocation) inAccount(do func(ctx context.Context, a *app.App, account string) error) error {
-	if err := i.needDatabase(); err != nil {
-		return err
-	}
-	return i.open(func(ctx context.Context, a *app.App) error {
+	return i.openExisting(func(ctx context.Context, a *app.App) error {
 		found, err := i.findAccount(ctx, a, i.account)
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 
+	"indaba/internal/app"
 	"indaba/internal/core"
 	"indaba/internal/db"
 )
@@ -28,6 +29,11 @@ func (m *migrateCommand) Run(i *invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	if m.Check { // which would make the table of versions
+		if err := app.NeedBegun(i.ctx, d); err != nil {
+			return err
+		}
+	}
 	from, newest, err := db.SchemaVersion(i.ctx, d)
 	if err != nil {
 		return err

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"indaba/internal/app"
+	"indaba/internal/contact"
 	"indaba/internal/core"
 	"indaba/internal/optout"
 )
@@ -62,7 +64,7 @@ func (c *optoutList) Run(i *invocation) error {
 // optoutAddress is the argument of commands on one opt-out.
 type optoutAddress struct {
 	Address string `arg:"" help:"The address, exactly as messages to it are addressed: +27821234567 and 27821234567 are two."`
-	Type    string `default:"msisdn" help:"The type of address: msisdn for phone numbers, gtalk, twitter_handle, …"`
+	Type    string `default:"msisdn" help:"The type of address: msisdn for phone numbers, gtalk, twitter_handle, … Any text is one; applications may look for their own."`
 }
 
 type optoutAdd struct{ optoutAddress }
@@ -82,8 +84,20 @@ func (c *optoutAdd) Run(i *invocation) error {
 		if err != nil {
 			return err
 		}
+		if !heeded(c.Type) {
+			_, _ = fmt.Fprintf(i.stderr, "note: no channel looks for opt-outs of type %s: only applications that ask for it are told\n", oneLine(c.Type))
+		}
 		return i.say(viewOptout(made), "%s has opted out.", oneLine(c.Address))
 	})
+}
+
+// heeded reports whether an opt-out of a type keeps messages of some channel back (docs/spec/vumi-http.md 11).
+func heeded(addressType string) bool {
+	if slices.Contains(contact.AddressFields(), addressType) {
+		return true
+	}
+	field, err := contact.ClassField(addressType)
+	return err == nil && field != optout.Phone // telephone numbers are not recorded under their class
 }
 
 type optoutRemove struct{ optoutAddress }

@@ -21,7 +21,8 @@ import (
 type userCommands struct {
 	Create   userCreate   `cmd:"" help:"Add a user. The password is asked for, or read from standard input."`
 	List     userList     `cmd:"" help:"List the users of an account."`
-	Password userPassword `cmd:"" help:"Give a user a new password, asked for or read from standard input."`
+	Password userPassword `cmd:"" help:"Give a user a new password, asked for or read from standard input, and log him out everywhere."`
+	Remove   userRemove   `cmd:"" help:"Remove a user, and log him out everywhere."`
 }
 
 // userView is a user as JSON.
@@ -112,6 +113,23 @@ func (c *userPassword) Run(i *invocation) error {
 			return err
 		}
 		return i.say(viewUser(u), "User %s has a new password.", u.Email)
+	})
+}
+
+type userRemove struct {
+	User string `arg:"" name:"email" help:"The user's e-mail address or number."`
+}
+
+func (c *userRemove) Run(i *invocation) error {
+	return i.inAccount(func(ctx context.Context, a *app.App, key string) error {
+		u, err := findUser(ctx, a, key, c.User)
+		if err != nil {
+			return err
+		}
+		if err := a.Users.Remove(ctx, key, u.ID); err != nil {
+			return err
+		}
+		return i.say(viewUser(u), "User %s is removed.", u.Email)
 	})
 }
 

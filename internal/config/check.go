@@ -27,6 +27,7 @@ func (c *Config) Check() error {
 	k.listen(c.Listen)
 	k.publicURL(c.PublicURL)
 	k.positive("max_body", int64(c.MaxBody))
+	k.duration("session_life", c.SessionLife)
 	k.require("shutdown_grace", c.ShutdownGrace >= 0, "is negative: 0s stops at once")
 	k.api(&c.API)
 	k.oneOf("log_format", c.Log.Format, "text", "json")
@@ -69,6 +70,8 @@ func (k *checker) api(a *API) {
 	k.positive("api_downloads", int64(a.Downloads))
 	k.require("api_conversation_requests", a.ConversationRequests != 0,
 		"is 0, with which nobody could send: write -1 for any number")
+	k.require("api_conversation_messages", a.ConversationMessages != 0,
+		"is 0, with which all messages would wait for ever: write -1 for any number")
 	k.positive("api_token_rate", int64(a.TokenRate))
 	k.positive("api_address_rate", int64(a.AddressRate))
 }

@@ -22,7 +22,7 @@ func TestCheckReportsEverythingAtOnce(t *testing.T) {
 	for _, setting := range []string{"data", "listen", "max_body", "log_format", "bot_cpu", "bot_wall", "bot_memory",
 		"bot_isolation", "bot_turns", "bot_log_lines", "kv_quota", "egress_max_body", "egress_timeout",
 		"delivery_give_up_after", "import_max_file", "import_keep", "retention_turns", "api_page_size", "api_max_points", "api_downloads",
-		"api_conversation_requests", "api_token_rate", "api_address_rate",
+		"api_conversation_requests", "api_conversation_messages", "session_life", "api_token_rate", "api_address_rate",
 		"retention_turns_per_bot"} {
 		if !strings.Contains("\n"+err.Error(), "\n"+setting+": ") {
 			t.Errorf("nothing about %s in:\n%v", setting, err)
@@ -67,6 +67,9 @@ func TestCheck(t *testing.T) {
 		{"wall below CPU", func(c *config.Config) { c.Bot.Wall = time.Second }, "bot_wall:"},
 		{"any number of requests", func(c *config.Config) { c.API.ConversationRequests = -1 }, ""},
 		{"no requests", func(c *config.Config) { c.API.ConversationRequests = 0 }, "api_conversation_requests:"},
+		{"any number of messages", func(c *config.Config) { c.API.ConversationMessages = -1 }, ""},
+		{"no messages", func(c *config.Config) { c.API.ConversationMessages = 0 }, "api_conversation_messages:"},
+		{"sessions of no time", func(c *config.Config) { c.SessionLife = 0 }, "session_life:"},
 		{"page too large", func(c *config.Config) { c.API.PageSize = 1001 }, "api_page_size:"},
 		{"isolation", func(c *config.Config) { c.Bot.Isolation = "strict" }, "bot_isolation:"},
 	}

@@ -26,8 +26,9 @@ type Config struct {
 
 	Listen        string        `name:"listen" default:"127.0.0.1:8080" help:"Address and port to serve HTTP on. Port 0 takes a free one."`
 	PublicURL     string        `name:"public-url" placeholder:"URL" help:"Address by which providers reach this server, such as https://chat.example.org. Empty: http:// and the listen address."`
-	TrustProxy    bool          `name:"trust-proxy" help:"Take callers' addresses from X-Forwarded-For. Only behind a proxy that sets it: otherwise callers write what they like."`
+	TrustProxy    bool          `name:"trust-proxy" help:"Take callers' addresses from X-Forwarded-For, and from X-Forwarded-Proto whether they came by TLS. Only behind a proxy that sets them: otherwise callers write what they like."`
 	MaxBody       Bytes         `name:"max-body" default:"1MiB" help:"Largest request body that is read."`
+	SessionLife   time.Duration `name:"session-life" default:"12h" help:"How long a user who has logged in stays so."`
 	ShutdownGrace time.Duration `name:"shutdown-grace" default:"20s" help:"Time that requests, turns and sends under way get to finish when the server stops."`
 
 	API       API       `embed:"" prefix:"api-" group:"HTTP APIs"`
@@ -46,6 +47,7 @@ type API struct {
 	MaxPoints            int `name:"max-points" default:"10000" help:"Values in one answer of the metrics API."`
 	Downloads            int `name:"downloads" default:"16" help:"Lists that one account may be streaming at once."`
 	ConversationRequests int `name:"conversation-requests" default:"10" help:"Requests to its HTTP API conversations that one account may have open at once, streams included; more are answered 403. -1: any number."`
+	ConversationMessages int `name:"conversation-messages" default:"1" help:"Messages for its HTTP API conversations that are worked on at once for one account; the others wait in the order in which they came. -1: any number, in any order."`
 	TokenRate            int `name:"token-rate" default:"10000" help:"Requests per second for one API token."`
 	AddressRate          int `name:"address-rate" default:"20000" help:"Requests per second from one address."`
 }

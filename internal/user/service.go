@@ -1,6 +1,7 @@
 package user
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -14,20 +15,25 @@ import (
 // MaxPage is the most that a list returns at once.
 const MaxPage = 1000
 
-// Service keeps users and checks their passwords. It is safe for concurrent use.
+// Service keeps users, checks their passwords and keeps their sessions. It is safe for concurrent use.
 type Service struct {
-	db        *db.DB
-	audit     core.Auditor
-	now       func() time.Time
-	hasher    *hasher
-	byEmail   *throttle
-	byAddress *throttle
+	db     *db.DB
+	audit  core.Auditor
+	now    func() time.Time
+	life   time.Duration // of a session
+	hasher *hasher
+	door   *door
+}
+
+// Options tune the service; a zero value means what is said at it.
+type Options struct {
+	SessionLife time.Duration // how long a session lasts; 12 hours
 }
 
 // New returns the service over a migrated database.
-func New(d *db.DB, audit core.Auditor, now func() time.Time) *Service {
-	return &Service{db: d, audit: audit, now: now, hasher: newHasher(runtime.GOMAXPROCS(0)),
-		byEmail: newThrottle(perEmail), byAddress: newThrottle(perAddress)}
+func New(d *db.DB, audit core.Auditor, now func() time.Time, o Options) *Service {
+	return &Service{db: d, audit: audit, now: now, life: cmp.Or(o.SessionLife, 12*time.Hour),
+		hasher: newHasher(runtime.GOMAXPROCS(0)), door: newDoor()}
 }
 
 // Create makes a user. An e-mail address that a user has already is [core.Conflict]. The caller has checked that the
@@ -72,7 +78,7 @@ func (s *Service) List(ctx context.Context, account string, after int64, limit i
 	return s.selectPage(ctx, account, after, limit)
 }
 
-// SetPassword gives a user a password in place of any earlier one.
+// SetPassword gives a user a password in place of any earlier one, and ends his sessions.
 func (s *Service) SetPassword(ctx context.Context, account string, id int64, password string) error {
 	if err := checkPassword(password); err != nil {
 		return err
@@ -85,7 +91,10 @@ func (s *Service) SetPassword(ctx context.Context, account string, id int64, pas
 		if _, err := s.selectByID(ctx, account, id); err != nil {
 			return err
 		}
-		if err := s.updateHash(ctx, id, hash); err != nil {
+		if err := s.updateHash(ctx, id, hash); err != nil { // before the sessions: see StartSession
+			return err
+		}
+		if err := s.deleteSessions(ctx, id); err != nil {
 			return err
 		}
 		return s.audit.Audit(ctx, account, "user.set_password", object(id), nil)
@@ -96,21 +105,53 @@ func (s *Service) SetPassword(ctx context.Context, account string, id int64, pas
 	return nil
 }
 
+// Remove takes a user away, with his sessions.
+func (s *Service) Remove(ctx context.Context, account string, id int64) error {
+	err := s.db.Tx(ctx, func(ctx context.Context) error {
+		u, err := s.selectByID(ctx, account, id)
+		if err != nil {
+			return err
+		}
+		if err := s.delete(ctx, id); err != nil { // before the sessions: see StartSession
+			return err
+		}
+		if err := s.deleteSessions(ctx, id); err != nil {
+			return err
+		}
+		return s.audit.Audit(ctx, account, "user.remove", object(id), map[string]string{"email": u.Email})
+	})
+	if err != nil {
+		return fmt.Errorf("remove user: %w", err)
+	}
+	return nil
+}
+
+// Login is a user who has just given the right password.
+type Login struct {
+	*User
+	hash string // of the password
+	from string // network
+}
+
+// refused is the one answer to everything that is wrong with a login.
+func refused() error {
+	return core.Errorf(core.Unauthenticated, "the e-mail address or the password is wrong")
+}
+
 // Authenticate returns the user with that e-mail address and password. Address is where the request came from, as
 // net/http has it. Whatever is wrong, user or password, is the same [core.Unauthenticated] after the same time. After
-// too many failures for the e-mail or network address it is [core.Limited], right or wrong, until some time has passed.
-func (s *Service) Authenticate(ctx context.Context, email, password, address string) (*User, error) {
-	refused := core.Errorf(core.Unauthenticated, "the e-mail address or the password is wrong")
+// too many failures it is [core.Limited], right or wrong, until some time has passed (docs/decisions/0019).
+func (s *Service) Authenticate(ctx context.Context, email, password, address string) (*Login, error) {
 	if len(password) > maxPassword {
-		return nil, refused // no password is that long, and nobody's time is spent on it
+		return nil, refused() // no password is that long, and nobody's time is spent on it
 	}
 	email, err := normalEmail(email)
 	if err != nil {
 		email = "" // no user has it; the time is spent all the same
 	}
-	now, from := s.now(), network(address)
-	if err := s.admit(email, from, now); err != nil {
-		return nil, err
+	from := network(address)
+	if wait := s.door.knock(email, from, s.now()); wait > 0 {
+		return nil, core.Errorf(core.Limited, "too many failed logins: wait %s and try again", wait.Round(time.Second)+time.Second)
 	}
 	u, hash, err := s.selectByEmail(ctx, email)
 	if err != nil {
@@ -121,37 +162,28 @@ func (s *Service) Authenticate(ctx context.Context, email, password, address str
 		return nil, fmt.Errorf("log in: %w", err)
 	}
 	if !ok || u == nil {
-		return nil, refused
+		return nil, refused()
 	}
-	s.byEmail.forgive(email)
-	s.byAddress.forgive(from)
+	s.door.open(email, from)
 	if !upToDate {
-		s.renew(ctx, u.ID, password, hash)
+		hash = s.renew(ctx, u.ID, password, hash)
 	}
-	return u, nil
+	return &Login{u, hash, from}, nil
 }
 
-func (s *Service) admit(email, from string, now time.Time) error {
-	if wait := s.byAddress.try(from, now); wait > 0 {
-		return tooMany(wait)
-	}
-	if wait := s.byEmail.try(email, now); wait > 0 {
-		return tooMany(wait)
-	}
-	return nil
-}
-
-func tooMany(wait time.Duration) error {
-	return core.Errorf(core.Limited, "too many failed logins: wait %s and try again", wait.Round(time.Second)+time.Second)
-}
-
-// renew hashes a password again at the current cost. The login is good without it, so a failure is only logged.
-func (s *Service) renew(ctx context.Context, id int64, password, old string) {
+// renew hashes a password again at the current cost and returns the hash that is kept now. The login is good without it,
+// so a failure is only logged.
+func (s *Service) renew(ctx context.Context, id int64, password, old string) string {
 	hash, err := s.hasher.hash(ctx, password)
+	replaced := false
 	if err == nil {
-		err = s.replaceHash(ctx, id, old, hash)
+		replaced, err = s.replaceHash(ctx, id, old, hash)
 	}
 	if err != nil {
 		slog.WarnContext(ctx, "cannot renew a password hash, will try at the next login", "user", id, "error", err)
 	}
+	if replaced {
+		return hash
+	}
+	return old
 }

@@ -66,9 +66,14 @@ func (s *Service) updateHash(ctx context.Context, id int64, hash string) error {
 	return err
 }
 
-// replaceHash leaves a password alone that was set since the old hash was read.
-func (s *Service) replaceHash(ctx context.Context, id int64, old, hash string) error {
-	_, err := s.db.Exec(ctx, "UPDATE login SET password = $1 WHERE id = $2 AND password = $3", hash, id, old)
+// replaceHash leaves a password alone that was set since the old hash was read, and reports whether it was not.
+func (s *Service) replaceHash(ctx context.Context, id int64, old, hash string) (replaced bool, err error) {
+	n, err := s.db.Exec(ctx, "UPDATE login SET password = $1 WHERE id = $2 AND password = $3", hash, id, old)
+	return n > 0, err
+}
+
+func (s *Service) delete(ctx context.Context, id int64) error {
+	_, err := s.db.Exec(ctx, "DELETE FROM login WHERE id = $1", id)
 	return err
 }
 

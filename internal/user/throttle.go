@@ -12,11 +12,13 @@ type allowance struct {
 	every time.Duration
 }
 
-// Failed logins are counted by e-mail address, against guessing at one user, and by network address, against guessing
-// at many. Many people may share a network address, hence the larger allowance.
+// Failed logins are counted by the network that they come from, against guessing at many users; by e-mail address and
+// network, against guessing at one; and by e-mail address alone, against guessing at one from many networks. Many people
+// may share a network.
 var (
-	perEmail   = allowance{burst: 10, every: time.Minute}
-	perAddress = allowance{burst: 50, every: 10 * time.Second}
+	perNetwork = allowance{burst: 50, every: 10 * time.Second}
+	perPair    = allowance{burst: 10, every: time.Minute}
+	perEmail   = allowance{burst: 100, every: 6 * time.Second}
 )
 
 // maxTracked bounds the memory of a throttle. Only somebody with many networks can make it forget.
@@ -71,6 +73,58 @@ func (t *throttle) forget(now time.Time) {
 	if len(t.paidBy) >= maxTracked {
 		clear(t.paidBy)
 	}
+}
+
+// door decides who may try to log in.
+type door struct {
+	networks, pairs, emails *throttle
+
+	mu sync.Mutex
+	// known are the e-mail addresses and networks that have logged in since the process started. The allowance of an e-mail
+	// address alone does not bind them: strangers cannot lock out a person who comes from where he has come from before.
+	known map[[2]string]bool
+}
+
+func newDoor() *door {
+	return &door{networks: newThrottle(perNetwork), pairs: newThrottle(perPair), emails: newThrottle(perEmail),
+		known: map[[2]string]bool{}}
+}
+
+// knock counts a try as a failure and returns 0, or returns how long to wait. A try that one allowance turns away uses up
+// nothing of those after it.
+func (d *door) knock(email, from string, now time.Time) time.Duration {
+	if wait := d.networks.try(from, now); wait > 0 {
+		return wait
+	}
+	if wait := d.pairs.try(email+" "+from, now); wait > 0 {
+		return wait
+	}
+	if d.knows(email, from) {
+		return 0
+	}
+	return d.emails.try(email, now)
+}
+
+func (d *door) knows(email, from string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.known[[2]string{email, from}]
+}
+
+// open takes back what knock counted: the password was right.
+func (d *door) open(email, from string) {
+	d.networks.forgive(from)
+	d.pairs.forgive(email + " " + from)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known[[2]string{email, from}] {
+		return
+	}
+	d.emails.forgive(email)
+	if len(d.known) >= maxTracked {
+		clear(d.known)
+	}
+	d.known[[2]string{email, from}] = true
 }
 
 // network returns what an address is counted by: itself, or for IPv6 its /64, which one customer has all of.

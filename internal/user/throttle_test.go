@@ -64,6 +64,47 @@ func TestThrottleIsBounded(t *testing.T) {
 	}
 }
 
+// Strangers in many networks are slowed down, and cannot keep out a person who comes from where he came from before.
+func TestDoor(t *testing.T) {
+	d := newDoor()
+	if wait := d.knock("thandi", "home", noon); wait != 0 {
+		t.Fatalf("waits %v", wait)
+	}
+	d.open("thandi", "home")
+	tries := 0
+	for i := range 1000 {
+		if d.knock("thandi", strconv.Itoa(i), noon) == 0 {
+			tries++
+		}
+	}
+	if tries != perEmail.burst {
+		t.Errorf("strangers had %d tries, want %d", tries, perEmail.burst)
+	}
+	if wait := d.knock("thandi", "elsewhere", noon); wait != perEmail.every {
+		t.Errorf("from elsewhere he waits %v, want %v", wait, perEmail.every)
+	}
+	for range 20 {
+		if wait := d.knock("thandi", "home", noon); wait != 0 {
+			t.Fatalf("at home he waits %v", wait)
+		}
+		d.open("thandi", "home")
+	}
+	if wait := d.knock("sipho", "elsewhere", noon); wait != 0 {
+		t.Errorf("another user waits %v", wait)
+	}
+}
+
+// Who is turned away for where he comes from uses up nothing of what others have.
+func TestDoorCountsOnce(t *testing.T) {
+	d := newDoor()
+	for range 1000 {
+		d.knock("thandi", "one network", noon)
+	}
+	if wait := d.knock("thandi", "another", noon); wait != 0 {
+		t.Errorf("one stranger keeps everybody out for %v", wait)
+	}
+}
+
 func TestNetwork(t *testing.T) {
 	for address, want := range map[string]string{
 		"192.0.2.1:443":             "192.0.2.1",

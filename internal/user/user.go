@@ -1,5 +1,5 @@
-// Package user keeps the people who can log in: who they are, what role they have in their account, and their
-// passwords. Sessions and cookies are the business of the faces, and API tokens that of package account.
+// Package user keeps the people who can log in: who they are, what role they have in their account, their passwords and
+// their sessions. Cookies are the business of the faces, and API tokens that of package account.
 package user
 
 import (

@@ -43,7 +43,7 @@ func each(t *testing.T, test func(b *fixture)) {
 	t.Helper()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		b := &fixture{T: t, db: d, journal: &journal{}, at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-		b.users = user.New(d, b.journal, func() time.Time { return b.at })
+		b.users = user.New(d, b.journal, func() time.Time { return b.at }, user.Options{SessionLife: time.Hour})
 		test(b)
 	})
 }
@@ -61,7 +61,7 @@ func (b *fixture) create(s user.Spec) *user.User {
 	return u
 }
 
-func (b *fixture) login(email, password, address string) (*user.User, error) {
+func (b *fixture) login(email, password, address string) (*user.Login, error) {
 	return b.users.Authenticate(b.Context(), email, password, address)
 }
 
@@ -154,7 +154,7 @@ func TestAuthenticate(t *testing.T) {
 		without.Password = ""
 		b.create(without)
 		got, err := b.login("Thandi@example.org ", password, "192.0.2.1:5000")
-		if err != nil || *got != *u {
+		if err != nil || *got.User != *u {
 			b.Fatalf("got %+v, %v", got, err)
 		}
 		var texts []string
@@ -261,18 +261,52 @@ func TestMalformedHashLetsNobodyIn(t *testing.T) {
 func TestGuessingIsSlowedDown(t *testing.T) {
 	each(t, func(b *fixture) {
 		u := b.create(spec("a", "thandi@example.org"))
-		for range 10 {
-			_, err := b.login(u.Email, "wrong password", "192.0.2.1:1")
-			b.wantKind(err, core.Unauthenticated)
+		for _, email := range []string{u.Email, "nobody@example.org"} { // who is throttled does not tell who is a user
+			for range 10 {
+				_, err := b.login(email, "wrong password", "192.0.2.1:1")
+				b.wantKind(err, core.Unauthenticated)
+			}
+			_, err := b.login(email, password, "192.0.2.1:2")
+			b.wantKind(err, core.Limited)
 		}
-		_, err := b.login(u.Email, password, "198.51.100.9:1")
-		b.wantKind(err, core.Limited)
+		if _, err := b.login(u.Email, password, "198.51.100.9:1"); err != nil {
+			b.Errorf("a stranger elsewhere locks the user out: %v", err)
+		}
 		b.at = b.at.Add(time.Minute)
 		for range 20 { // who knows the password is not slowed down by using it
-			if _, err := b.login(u.Email, password, "198.51.100.9:1"); err != nil {
+			if _, err := b.login(u.Email, password, "192.0.2.1:1"); err != nil {
 				b.Fatal(err)
 			}
 		}
+	})
+}
+
+func TestUserIsRemoved(t *testing.T) {
+	each(t, func(b *fixture) {
+		u := b.create(spec("a", "thandi@example.org"))
+		login, err := b.login(u.Email, password, "192.0.2.1:1")
+		if err != nil {
+			b.Fatal(err)
+		}
+		id := b.start(login)
+		b.wantKind(b.users.Remove(b.Context(), "other", u.ID), core.NotFound)
+		if _, err := b.users.Session(b.Context(), id); err != nil {
+			b.Error(err)
+		}
+		if err := b.users.Remove(b.Context(), "a", u.ID); err != nil {
+			b.Fatal(err)
+		}
+		b.wantKind(b.users.Remove(b.Context(), "a", u.ID), core.NotFound)
+		_, err = b.users.Session(b.Context(), id)
+		b.wantKind(err, core.Unauthenticated)
+		_, _, err = b.users.StartSession(b.Context(), login)
+		b.wantKind(err, core.Unauthenticated)
+		_, err = b.login(u.Email, password, "192.0.2.1:1")
+		b.wantKind(err, core.Unauthenticated)
+		if last := b.journal.actions[len(b.journal.actions)-1]; last != "user.remove 1" {
+			b.Errorf("audited %v", b.journal.actions)
+		}
+		b.create(spec("other", u.Email)) // the address is free
 	})
 }
 

@@ -1,5 +1,5 @@
-// Package admin is the HTTP side of what operators and their programs do (docs/spec/admin.md). So far that is bringing
-// contacts in and out. It translates and holds no rule that another face would need.
+// Package admin is the HTTP side of what operators and their programs do (docs/spec/admin.md). So far that is logging in
+// and out, and bringing contacts in and out. It translates and holds no rule that another face would need.
 package admin
 
 import (
@@ -10,6 +10,7 @@ import (
 	"indaba/internal/account"
 	"indaba/internal/api"
 	"indaba/internal/transfer"
+	"indaba/internal/user"
 )
 
 // Prefix is where the face stands on a server.
@@ -18,6 +19,7 @@ const Prefix = "/api/admin/v1/"
 // Deps are what the face works with.
 type Deps struct {
 	Accounts *account.Service
+	Users    *user.Service
 	Transfer *transfer.Service
 	Log      *slog.Logger
 	Options
@@ -29,7 +31,8 @@ type Options struct {
 	MaxTransfers    int   // files that one account may have on their way, up and down each, at once; 16
 	TokenRequests   int   // per second for each token; 10000
 	AddressRequests int   // per second for each address; 20000
-	// TrustProxy takes the caller's address from X-Forwarded-For, for servers behind a proxy that sets it.
+	// TrustProxy takes from X-Forwarded-For and X-Forwarded-Proto where a request came from and whether it was encrypted,
+	// for servers behind a proxy that sets them.
 	TrustProxy bool
 }
 
@@ -44,6 +47,7 @@ func (o Options) filled() Options {
 // face holds what handlers need.
 type face struct {
 	Deps
+	served             *api.Face
 	uploads, downloads *api.Gate
 }
 
@@ -51,16 +55,21 @@ type face struct {
 func New(d Deps) http.Handler {
 	d.Options = d.filled()
 	f := &face{Deps: d, uploads: api.NewGate(d.MaxTransfers), downloads: api.NewGate(d.MaxTransfers)}
-	return &api.Face{
-		Name: "admin", Prefix: Prefix, Routes: f.routes(), Accounts: d.Accounts, MaxBody: d.MaxBody,
+	f.served = &api.Face{
+		Name: "admin", Prefix: Prefix, Routes: f.routes(), Accounts: d.Accounts, Users: d.Users, MaxBody: d.MaxBody,
 		Limits:     api.NewLimits(d.TokenRequests, d.AddressRequests, d.TrustProxy),
 		WriteError: writeError, Log: d.Log,
 	}
+	return f.served
 }
 
 func (f *face) routes() []api.Route {
 	const contacts = account.ScopeContacts
 	return []api.Route{
+		{Method: "POST", Path: "sessions", Handle: f.logIn},
+		{Method: "GET", Path: "sessions/current", Handle: f.showSession},
+		{Method: "DELETE", Path: "sessions/current", Handle: f.logOut},
+
 		{Method: "GET", Path: "contacts/imports", Scope: contacts, Handle: f.listImports},
 		{Method: "POST", Path: "contacts/imports", Scope: contacts, Handle: f.upload},
 		{Method: "GET", Path: "contacts/imports/{key}", Scope: contacts, Handle: f.getImport},

@@ -16,13 +16,19 @@ import (
 	"indaba/internal/core"
 )
 
-// sendMessage is PUT messages.json: a message of the application's own, or a reply to one that the conversation got. The
-// order of the checks is that of docs/spec/vumi-http.md 9.2.
+// sendMessage is PUT messages.json: a message of the application's own, or a reply to one that the conversation got. It
+// waits in line once it is there whole, so that a slow client holds up nobody. The order of the checks is that of
+// docs/spec/vumi-http.md 9.2.
 func (f *face) sendMessage(w http.ResponseWriter, t *talk) error {
 	text, err := t.Body()
 	if err != nil {
 		return err
 	}
+	leave, err := f.sending.Enter(t.Context(), t.bot.Account)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	var value json.RawMessage
 	if api.Parse(text, &value) != nil {
 		return invalid("Invalid Message")

@@ -3,10 +3,12 @@ package vumi_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +39,7 @@ type talks struct {
 	bot     *bot.Bot
 	queue   *httpbot.Queue
 	events  chan core.Event // about messages that could not be sent
+	before  func()          // called when a message is about to be sent; nil: nothing
 }
 
 func serveTalks(t *testing.T, d *db.DB, o vumi.Options) *talks {
@@ -78,7 +81,12 @@ func serveTalks(t *testing.T, d *db.DB, o vumi.Options) *talks {
 	s.handler = vumi.New(vumi.Deps{
 		Accounts: accounts, Optouts: optout.New(d, time.Now), Metrics: metric.New(d, time.Now, metric.Options{}), Bots: bots,
 		Pushes: s.queue, Now: time.Now, Log: quiet, Options: o,
-		Conversations: &httpbot.Sender{DB: d, Messages: messages, Dispatch: runtime.Dispatch, Now: time.Now},
+		Conversations: &httpbot.Sender{DB: d, Messages: messages, Now: time.Now, Dispatch: func(ctx context.Context, m *core.Message) error {
+			if s.before != nil {
+				s.before()
+			}
+			return runtime.Dispatch(ctx, m)
+		}},
 	})
 	server := httptest.NewServer(s.handler)
 	t.Cleanup(server.Close)
@@ -163,6 +171,96 @@ func TestConversationLimits(t *testing.T) {
 			t.Fatalf("no limit: %s", open.Status)
 		}
 	}
+}
+
+// Messages of an account are worked on one at a time, or as many as the setting says; what is no message does not wait.
+func TestMessagesWaitInLine(t *testing.T) {
+	for limit, waits := range map[int]bool{0: true, 1: true, 2: false, -1: false} {
+		s := serveTalks(t, dbtest.SQLite(t), vumi.Options{ConversationMessages: limit})
+		begun, end := make(chan bool, 1), make(chan bool)
+		s.before = func() { begun <- true; <-end }
+		answers := make(chan string, 2)
+		put := func(body string) {
+			r := httptest.NewRequestWithContext(t.Context(), "PUT", s.path+"messages.json", strings.NewReader(body))
+			r.SetBasicAuth(s.user, "secret")
+			w := httptest.NewRecorder()
+			s.handler.ServeHTTP(w, r)
+			answers <- w.Body.String()
+		}
+		go put(`{"to_addr": "+1", "content": "first"}`)
+		<-begun
+		go put(`{"to_addr": 5}`) // which would be refused at once
+		got := ""
+		if !waits {
+			if got = <-answers; !strings.Contains(got, "'to_addr'") {
+				t.Errorf("limit %d: %s", limit, got)
+			}
+		}
+		for range 20 {
+			if status, body := s.ask("PUT", "metrics.json", `[["a", "x", "sum"]]`); status != 400 {
+				t.Errorf("limit %d: a metric: %d %s", limit, status, body)
+			}
+		}
+		if len(answers) > 0 {
+			close(end)
+			t.Fatalf("limit %d: the second was answered before the first: %s", limit, <-answers)
+		}
+		close(end)
+		if got += <-answers; waits {
+			got += <-answers
+		}
+		if !strings.Contains(got, `"content":"first"`) || !strings.Contains(got, "'to_addr'") {
+			t.Errorf("limit %d: %s", limit, got)
+		}
+	}
+}
+
+// Whoever goes away while waiting in line sends nothing, and holds up nobody.
+func TestWhoGoesAwayFromTheLine(t *testing.T) {
+	s := serveTalks(t, dbtest.SQLite(t), vumi.Options{})
+	begun, end := make(chan bool, 2), make(chan bool)
+	s.before = func() { begun <- true; <-end }
+	var first sync.WaitGroup
+	first.Go(func() {
+		r := httptest.NewRequestWithContext(t.Context(), "PUT", s.path+"messages.json", strings.NewReader(`{"to_addr": "+1", "content": "first"}`))
+		r.SetBasicAuth(s.user, "secret")
+		s.handler.ServeHTTP(httptest.NewRecorder(), r)
+	})
+	<-begun
+	ctx, goAway := context.WithCancel(t.Context())
+	read := make(chan bool)
+	body := &watched{strings.NewReader(`{"to_addr": "+1", "content": "second"}`), read}
+	r := httptest.NewRequestWithContext(ctx, "PUT", s.path+"messages.json", body)
+	r.SetBasicAuth(s.user, "secret")
+	over := make(chan bool)
+	go func() { s.handler.ServeHTTP(httptest.NewRecorder(), r); close(over) }()
+	<-read // it is there whole
+	goAway()
+	<-over
+	close(end)
+	first.Wait()
+	if status, answer := s.ask("PUT", "messages.json", `{"to_addr": "+1", "content": "third"}`); status != 200 {
+		t.Errorf("%d %s", status, answer)
+	}
+	contents, err := db.Collect(t.Context(), s.db, func(r *sql.Rows) (text string, err error) { err = r.Scan(&text); return text, err },
+		"SELECT content FROM message ORDER BY id")
+	if err != nil || !slices.Equal(contents, []string{"first", "third"}) {
+		t.Errorf("sent %v, %v", contents, err)
+	}
+}
+
+// watched tells when a body has been read to its end.
+type watched struct {
+	io.Reader
+	read chan bool
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err == io.EOF {
+		close(w.read)
+	}
+	return n, err
 }
 
 // When the server stops, streams come to an orderly end, and no other one opens.

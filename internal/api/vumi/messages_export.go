@@ -1,9 +1,11 @@
 package vumi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,11 +14,12 @@ import (
 	"indaba/internal/bot/vumiwire"
 	"indaba/internal/contact"
 	"indaba/internal/core"
+	"indaba/internal/gateway"
 	"indaba/internal/message"
 )
 
-// The message store (docs/spec/vumi-http.md 11): what is in the message log, batch by batch. The batch of a bot or a
-// channel has its key.
+// The message store (docs/spec/vumi-http.md 11): what is in the message log, batch by batch. The batch of a bot, a channel
+// or a router has its key.
 
 // messageStore is the first part of its paths.
 const messageStore = "message_store"
@@ -30,7 +33,8 @@ func (f *face) messageRoutes() []api.Route {
 	}
 }
 
-// batch returns the messages of a batch of the caller's account.
+// batch returns the messages of a batch of the caller's account. What is archived or removed keeps its batch, but for
+// routers.
 func (f *face) batch(r *api.Request) (sel message.Selection, err error) {
 	key := r.Param("batch")
 	sel.Account = r.Account()
@@ -38,21 +42,46 @@ func (f *face) batch(r *api.Request) (sel message.Selection, err error) {
 	if !isKey(key) {
 		return sel, missing
 	}
-	if _, err = f.Bots.Get(r.Context(), sel.Account, key); err == nil {
-		sel.Bot = key
-		return sel, nil
+	for _, owner := range []struct {
+		field *string
+		find  func(ctx context.Context, account, key string) error
+	}{{&sel.Bot, f.findBot}, {&sel.Channel, f.findChannel}, {&sel.Router, f.findRouter}} {
+		err := owner.find(r.Context(), sel.Account, key)
+		if err == nil {
+			*owner.field = key
+			return sel, nil
+		}
+		if core.KindOf(err) != core.NotFound {
+			return sel, err
+		}
 	}
-	if core.KindOf(err) != core.NotFound {
-		return sel, err
+	return sel, missing
+}
+
+func (f *face) findBot(ctx context.Context, account, key string) error {
+	_, err := f.Bots.Get(ctx, account, key)
+	return err
+}
+
+// findChannel finds removed channels too.
+func (f *face) findChannel(ctx context.Context, account, key string) error {
+	_, missing := f.Channels.Get(ctx, account, key)
+	if missing == nil || core.KindOf(missing) != core.NotFound {
+		return missing
 	}
-	if _, err = f.Channels.Get(r.Context(), sel.Account, key); err == nil {
-		sel.Channel = key
-		return sel, nil
+	removed, err := f.Channels.Removed(ctx, account)
+	if err != nil {
+		return err
 	}
-	if core.KindOf(err) == core.NotFound {
-		err = missing
+	if slices.ContainsFunc(removed, func(c *gateway.Channel) bool { return c.Key == key }) {
+		return nil
 	}
-	return sel, err
+	return missing
+}
+
+func (f *face) findRouter(ctx context.Context, account, key string) error {
+	_, err := f.Routes.Router(ctx, account, key)
+	return err
 }
 
 // directions are the names of what a batch holds.

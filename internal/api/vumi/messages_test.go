@@ -27,6 +27,7 @@ import (
 	"indaba/internal/gateway"
 	"indaba/internal/message"
 	"indaba/internal/optout"
+	"indaba/internal/routing"
 	"indaba/internal/secret"
 )
 
@@ -64,7 +65,8 @@ func serveArchive(t *testing.T, d *db.DB, o vumi.Options) *archive {
 			t.Error(err)
 		}
 	})
-	server := httptest.NewServer(vumi.New(vumi.Deps{Accounts: a.accounts, Optouts: optout.New(d, now), Bots: bots, Channels: channels, Now: now, Log: quiet,
+	server := httptest.NewServer(vumi.New(vumi.Deps{Accounts: a.accounts, Optouts: optout.New(d, now), Bots: bots, Channels: channels,
+		Routes: routing.New(d, nil, a.accounts, now), Now: now, Log: quiet,
 		Exports:  &vumiwire.Exporter{Messages: a.messages, Names: vumi.Names{Tags: vumi.NewTags(d, channels), Bots: bots}},
 		Searches: searches, Options: o}))
 	t.Cleanup(server.Close)
@@ -275,20 +277,11 @@ func (a *archive) search(direction, body string, headers ...string) (token strin
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+a.token)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }() // it was read to its end
-	got, err := io.ReadAll(answer.Body)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return answer.Header.Get("X-VMS-Result-Token"), answer.StatusCode, string(got)
+	header, status, text := a.answered(r)
+	return header.Get("X-VMS-Result-Token"), status, text
 }
 
 // found returns a part of a result.
@@ -298,6 +291,12 @@ func (a *archive) found(direction string, query url.Values) (header http.Header,
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	return a.answered(r)
+}
+
+// answered sends a request with the token and returns the answer.
+func (a *archive) answered(r *http.Request) (header http.Header, status int, body string) {
+	a.t.Helper()
 	r.Header.Set("Authorization", "Bearer "+a.token)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"indaba/internal/api"
 	"indaba/internal/core"
+	"indaba/internal/user"
 )
 
 // call is a request of the JSON-RPC (docs/spec/vumi-http.md 7).
@@ -60,7 +62,7 @@ func (f *face) rpc(w http.ResponseWriter, r *api.Request) error {
 		answer.ID = c.id
 	}
 	if wrong == nil {
-		answer.Result, wrong = f.run(r.Context(), r.Account(), c)
+		answer.Result, wrong = f.run(r, c)
 	}
 	answer.Error = wrong
 	return api.WriteJSON(w, http.StatusOK, jsonPlain, answer)
@@ -87,7 +89,8 @@ func parseCall(text []byte) (c call, wrong *fault) {
 }
 
 // run finds the method, checks the parameters and calls it.
-func (f *face) run(ctx context.Context, account string, c call) (result any, wrong *fault) {
+func (f *face) run(r *api.Request, c call) (result any, wrong *fault) {
+	ctx, account := r.Context(), r.Account()
 	m, wrong := f.method(c.method)
 	if wrong != nil {
 		return nil, wrong
@@ -101,12 +104,18 @@ func (f *face) run(ctx context.Context, account string, c call) (result any, wro
 			return nil, &fault{"GoApiError", http.StatusNotFound, "Unknown campaign key."}
 		}
 	}
+	if m.changes && r.Session != nil && !slices.Contains(editors, r.Session.User.Role) {
+		return nil, failed("error: the role " + string(r.Session.User.Role) + " may look at routing, and not change it")
+	}
 	result, err := m.do(ctx, account, c.params)
 	if err == nil {
 		return result, nil
 	}
 	return nil, f.faultOf(ctx, c.method, err)
 }
+
+// editors are the roles of users who may change what others only look at.
+var editors = []user.Role{user.Owner, user.Admin, user.Editor}
 
 // faultOf returns the fault for a method's error. What a caller may not know is logged here: the answer is no error of
 // HTTP.

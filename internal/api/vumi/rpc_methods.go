@@ -16,6 +16,7 @@ type method struct {
 	returns  string // type of the result in the words of signatures
 	params   []param
 	campaign bool // the first parameter must be the caller's own account
+	changes  bool // it is not for everybody who may look
 	do       func(ctx context.Context, account string, params []json.RawMessage) (any, error)
 }
 
@@ -74,11 +75,11 @@ func (f *face) methods() []method {
 			help: "List the routing entries from a particular campaign's routing table."},
 		{name: "routing_table", returns: "object", params: campaign, campaign: true, do: f.part((*network).table),
 			help: "List the channels, conversations, routers and routing table entries that make up a campaign's routing."},
-		{name: "update_routing_table", returns: "null", params: table, campaign: true,
+		{name: "update_routing_table", returns: "null", params: table, campaign: true, changes: true,
 			do: f.updateRoutingTable, help: "Replace the routing table of a campaign by the entries of another."},
 		{name: "conversation.dialogue.get_poll", returns: "object", params: action, campaign: true, do: noDialogue,
 			help: "Return the poll of a dialogue."},
-		{name: "conversation.dialogue.save_poll", returns: "object", params: action, campaign: true, do: noDialogue,
+		{name: "conversation.dialogue.save_poll", returns: "object", params: action, campaign: true, changes: true, do: noDialogue,
 			help: "Replace the poll of a dialogue."},
 		{name: "system.listMethods", returns: "array", do: f.listMethods, help: "List the names of all methods."},
 		{name: "system.methodHelp", returns: "string", params: named, do: f.methodHelp,

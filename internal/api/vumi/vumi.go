@@ -22,6 +22,7 @@ import (
 	"indaba/internal/metric"
 	"indaba/internal/optout"
 	"indaba/internal/routing"
+	"indaba/internal/user"
 )
 
 // Where the face stands on a server.
@@ -33,6 +34,7 @@ const (
 // Deps are what the face works with.
 type Deps struct {
 	Accounts *account.Service
+	Users    *user.Service
 	Contacts *contact.Service
 	Optouts  *optout.Service
 	Metrics  *metric.Service
@@ -63,6 +65,9 @@ type Options struct {
 	// ConversationRequests is how many requests for its HTTP API conversations one account may have open at once, streams
 	// included; 10. Negative: any number.
 	ConversationRequests int
+	// ConversationMessages is how many of its messages for them are worked on at once, while the others wait in line; 1.
+	// Negative: any number.
+	ConversationMessages int
 	// Patience is how long a client may take to receive each piece of a stream, some 32 KiB; 30 s.
 	Patience time.Duration
 	// TrustProxy takes the caller's address from X-Forwarded-For, for servers behind a proxy that sets it.
@@ -77,6 +82,7 @@ func (o Options) filled() Options {
 	o.TokenRequests = cmp.Or(o.TokenRequests, 10_000)
 	o.AddressRequests = cmp.Or(o.AddressRequests, 20_000)
 	o.ConversationRequests = cmp.Or(o.ConversationRequests, 10)
+	o.ConversationMessages = cmp.Or(o.ConversationMessages, 1)
 	return o
 }
 
@@ -85,6 +91,7 @@ type face struct {
 	Deps
 	streams       *api.Gate
 	conversations *api.Gate
+	sending       *api.Queue
 	endpoints     *endpointReader
 	gate          *optout.Gate
 }
@@ -94,9 +101,10 @@ type face struct {
 func New(d Deps) http.Handler {
 	d.Options = d.filled()
 	f := &face{Deps: d, streams: api.NewGate(d.MaxStreams), conversations: api.NewGate(d.ConversationRequests),
-		endpoints: newEndpointReader(d.Bots), gate: optout.NewGate(d.Optouts, d.Accounts)}
+		sending: api.NewQueue(d.ConversationMessages), endpoints: newEndpointReader(d.Bots), gate: optout.NewGate(d.Optouts, d.Accounts)}
 	served := &api.Face{
-		Name: "vumi", Prefix: Prefix, Routes: slices.Concat(f.routes(), f.conversationRoutes(), f.configRoutes(), f.messageRoutes()), Accounts: d.Accounts, MaxBody: d.MaxBody,
+		Name: "vumi", Prefix: Prefix, Routes: slices.Concat(f.routes(), f.conversationRoutes(), f.configRoutes(), f.messageRoutes()),
+		Accounts: d.Accounts, Users: d.Users, MaxBody: d.MaxBody,
 		Limits:     api.NewLimits(d.TokenRequests, d.AddressRequests, d.TrustProxy),
 		Patience:   d.Patience,
 		WriteError: writeError, Log: d.Log,
@@ -133,7 +141,7 @@ func (f *face) routes() []api.Route {
 		plain                = "Internal server error."
 	)
 	return []api.Route{
-		{Method: "POST", Path: "api/", Scope: account.ScopeAccount, Handle: f.rpc},
+		{Method: "POST", Path: "api/", Scope: account.ScopeAccount, Sessions: true, Handle: f.rpc},
 
 		{Method: "GET", Path: "contacts/", Scope: contacts, Handle: failing(list, f.listContacts)},
 		{Method: "POST", Path: "contacts/", Scope: contacts, Handle: failing(create, f.createContact)},

@@ -25,6 +25,7 @@ import (
 	"indaba/internal/metric"
 	"indaba/internal/optout"
 	"indaba/internal/routing"
+	"indaba/internal/user"
 )
 
 // face is a served face over a fresh database with one account.
@@ -35,6 +36,7 @@ type face struct {
 	account  string
 	contacts *contact.Service
 	accounts *account.Service
+	users    *user.Service
 	db       *db.DB
 	log      *log
 }
@@ -65,8 +67,9 @@ func serve(t *testing.T, o vumi.Options) *face {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.users = user.New(d, f.accounts, time.Now, user.Options{})
 	handler := vumi.New(vumi.Deps{
-		Accounts: f.accounts, Contacts: f.contacts, Optouts: optout.New(d, time.Now),
+		Accounts: f.accounts, Users: f.users, Contacts: f.contacts, Optouts: optout.New(d, time.Now),
 		Metrics: metric.New(d, time.Now, metric.Options{}), Bots: bots,
 		Channels: gateway.NewStore(d, nil, f.accounts, nil, time.Now),
 		Routes:   routing.New(d, nil, f.accounts, time.Now), Now: time.Now, Options: o,

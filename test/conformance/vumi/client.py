@@ -112,6 +112,8 @@ def metrics():
     for value in (math.nan, math.inf, -math.inf):  # json.dumps writes NaN and Infinity
         check("no number: %s" % value, call("POST", "/metrics/", {name: value})[0] == 400)
     check("a huge number", call("POST", "/metrics/", {name: 10 ** 400})[0] == 400)
+    check("too many names", call("POST", "/metrics/", {"%d%s" % (i, name): 1 for i in range(10001)})[0] == 413)
+    check("too many names: none is stored", call("GET", "/metrics/?" + urllib.parse.urlencode({"m": "0" + name}))[1] == {})
 
 
 def account():

@@ -30,6 +30,8 @@ var deviations = map[string]func(*testing.T, *server){
 	"messages without a route":            devNoRoute,
 	"bad token for opt-outs and JSON-RPC": devBadToken,
 	"half surrogate pairs":                devSurrogates,
+	"metrics behind a password":           devPassword,
+	"a limit of 0 messages at a time":     devZero,
 	"status lines":                        devStatusLine,
 	"requests":                            devRequests,
 }
@@ -190,6 +192,21 @@ func devBadToken(t *testing.T, s *server) {
 func devSurrogates(t *testing.T, s *server) {
 	s.want(t, step{Do: "POST /contacts/", Raw: new(`{"msisdn": "a\ud83d", "name": "\udc4bb", "surname": "\ud83d\udc4b"}`), Status: 200,
 		Body: raw(`{"$contact": {"msisdn": "a\ufffd", "name": "\ufffdb", "surname": "👋"}}`)})
+}
+
+func devPassword(t *testing.T, s *server) {
+	for _, method := range []string{"GET", "POST"} {
+		s.want(t, step{Do: method + " /metrics/", Basic: "user:password", JSON: raw(`{}`), Status: 401,
+			Body: raw(`{"status_code": 401, "reason": "Unauthorized"}`)})
+	}
+}
+
+func devZero(t *testing.T, _ *server) {
+	c := settings(t)
+	c.API.ConversationMessages = 0
+	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "api_conversation_messages: is 0") {
+		t.Errorf("a server would start: %v", err)
+	}
 }
 
 // Nothing else is to be expected of HTTP in Go; the client reads the body.

@@ -47,6 +47,7 @@ func (s *server) furnish(t *testing.T) {
 	for _, scope := range account.Scopes() {
 		s.tokens[scope.Name] = s.newToken(t, account.TokenSpec{Account: first, Scopes: []string{scope.Name}})
 	}
+	s.given["session"] = s.logIn(t, s.newUser(t, first).Email)
 	var channels []string
 	for _, address := range []string{"*120*8864#", "+27820001001"} {
 		channels = append(channels, s.newLine(t, first, address).Key)
