@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"indaba/internal/app"
@@ -98,13 +96,9 @@ func person(r *rand.Rand) contact.Contact {
 // oneByOne has many clients create contacts, one in each request.
 func (b *book) oneByOne(ctx context.Context) error {
 	const clients = 64
-	var n atomic.Int64
-	var mu sync.Mutex
-	var sample []time.Duration
 	begun := time.Now()
-	err := everybody(ctx, b.address(), clients, func(_ context.Context, i int, c *conn) error {
+	sample, err := timed(ctx, b.address(), clients, func(_ context.Context, i int, c *conn, note func(time.Duration)) error {
 		r := rand.New(rand.NewPCG(uint64(len(b.keys)), uint64(i)))
-		var own []time.Duration
 		for time.Since(begun) < b.o.length {
 			p := person(r)
 			record := map[string]any{"msisdn": p.Msisdn, "name": p.Name, "surname": p.Surname, "extra": p.Extra}
@@ -112,15 +106,11 @@ func (b *book) oneByOne(ctx context.Context) error {
 			if _, err := b.create(c, "/contacts/", record); err != nil {
 				return err
 			}
-			own = append(own, time.Since(at))
+			note(time.Since(at))
 		}
-		n.Add(int64(len(own)))
-		mu.Lock()
-		defer mu.Unlock()
-		sample = append(sample, own...)
 		return nil
 	})
-	figure := perSecond(int(n.Load()), time.Since(begun))
+	figure := perSecond(len(sample), time.Since(begun))
 	what := "created one by one, the first"
 	if len(b.keys) > 0 {
 		what = fmt.Sprintf("created one by one, beside %d", b.o.contacts)
@@ -130,17 +120,36 @@ func (b *book) oneByOne(ctx context.Context) error {
 	return err
 }
 
-// bulk creates the many, beside the server, which stands idle.
-func (b *book) bulk(ctx context.Context) error {
-	return b.with(ctx, func(a *app.App) error {
+// crowd makes up n contacts, in the portions in which they are created, one portion ahead of whoever takes them.
+func crowd(ctx context.Context, n int) <-chan []contact.Contact {
+	portions := make(chan []contact.Contact)
+	go func() {
+		defer close(portions)
 		r := rand.New(rand.NewPCG(1, 2))
-		begun, tenth := time.Now(), time.Now()
-		var slowest float64
-		for done, next := 0, b.o.contacts/10; done < b.o.contacts; {
-			many := make([]contact.Contact, min(contact.MaxBulk, b.o.contacts-done))
+		for made := 0; made < n; made += contact.MaxBulk {
+			many := make([]contact.Contact, min(contact.MaxBulk, n-made))
 			for i := range many {
 				many[i] = person(r)
 			}
+			select {
+			case portions <- many:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return portions
+}
+
+// bulk creates the many, one portion after the other, beside the server, which stands idle.
+func (b *book) bulk(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return b.with(ctx, func(a *app.App) error {
+		begun, tenth := time.Now(), time.Now()
+		var slowest float64
+		done, next := 0, b.o.contacts/10
+		for many := range crowd(ctx, b.o.contacts) {
 			created, err := a.Contacts.CreateMany(ctx, b.account, many)
 			if err != nil {
 				return err

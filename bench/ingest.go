@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -57,28 +55,20 @@ func flood(ctx context.Context, o *options, t *table, n int) error {
 	if err != nil {
 		return err
 	}
-	var requests atomic.Int64
-	var mu sync.Mutex
-	var sample []time.Duration
 	begun := time.Now()
 	end := begun.Add(o.length)
-	err = everybody(ctx, l.address(), n, func(ctx context.Context, i int, c *conn) error {
+	sample, err := timed(ctx, l.address(), n, func(_ context.Context, i int, c *conn, note func(time.Duration)) error {
 		s := newSender(l, i)
-		var own []time.Duration
 		for time.Now().Before(end) {
 			at := time.Now()
 			if err := s.send(c); err != nil {
 				return err
 			}
-			own = append(own, time.Since(at))
+			note(time.Since(at))
 		}
-		requests.Add(int64(len(own)))
-		mu.Lock()
-		defer mu.Unlock()
-		sample = append(sample, own...)
 		return nil
 	})
-	figure := perSecond(int(requests.Load()), time.Since(begun))
+	figure := perSecond(len(sample), time.Since(begun))
 	if err != nil {
 		return errors.Join(err, l.close())
 	}
@@ -90,7 +80,7 @@ func flood(ctx context.Context, o *options, t *table, n int) error {
 	t.row("", percentiles(sample), "", "", "")
 	t.row("", fmt.Sprintf("queue empty %v after the last", time.Since(drained).Round(time.Millisecond)), "", "", "")
 	err = l.close()
-	l.cost(t, int(requests.Load()))
+	l.cost(t, len(sample))
 	return err
 }
 
@@ -101,23 +91,17 @@ func paced(ctx context.Context, o *options, t *table, rate int) error {
 	if err != nil {
 		return err
 	}
-	var mu sync.Mutex
-	var sample []time.Duration
 	begun := time.Now()
 	gap := time.Second * connections / time.Duration(rate)
-	err = everybody(ctx, l.address(), connections, func(ctx context.Context, i int, c *conn) error {
+	sample, err := timed(ctx, l.address(), connections, func(_ context.Context, i int, c *conn, note func(time.Duration)) error {
 		s := newSender(l, i)
-		var own []time.Duration
 		for due := begun.Add(gap * time.Duration(i) / connections); due.Before(begun.Add(2 * o.length)); due = due.Add(gap) {
 			time.Sleep(time.Until(due))
 			if err := s.send(c); err != nil {
 				return err
 			}
-			own = append(own, time.Since(due))
+			note(time.Since(due))
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		sample = append(sample, own...)
 		return nil
 	})
 	figure := perSecond(len(sample), time.Since(begun))

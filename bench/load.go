@@ -145,3 +145,20 @@ func everybody(ctx context.Context, address string, n int, do func(ctx context.C
 	all.Wait()
 	return context.Cause(ctx)
 }
+
+// timed is everybody for functions that note how long things took. It returns what those noted that came to their end.
+func timed(ctx context.Context, address string, n int,
+	do func(ctx context.Context, i int, c *conn, note func(time.Duration)) error) (sample []time.Duration, err error) {
+	var mu sync.Mutex
+	err = everybody(ctx, address, n, func(ctx context.Context, i int, c *conn) error {
+		var own []time.Duration
+		if err := do(ctx, i, c, func(took time.Duration) { own = append(own, took) }); err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		sample = append(sample, own...)
+		return nil
+	})
+	return sample, err
+}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"indaba/internal/bot/bundle"
@@ -83,12 +82,10 @@ func (k *talk) measure(ctx context.Context, n int, length time.Duration) (sample
 
 // run lets n people talk for some time and returns how long each answer took, from the webhook to the provider.
 func (k *talk) run(ctx context.Context, n int, length time.Duration, round string) (sample []time.Duration, err error) {
-	var mu sync.Mutex
 	end := time.Now().Add(length)
-	err = everybody(ctx, k.place.address(), n, func(ctx context.Context, i int, c *conn) error {
+	return timed(ctx, k.place.address(), n, func(ctx context.Context, i int, c *conn, note func(time.Duration)) error {
 		from := fmt.Sprintf("+2782%07d", i)
 		replies := k.place.peer.expect(from)
-		var own []time.Duration
 		for step := 0; time.Now().Before(end); step++ {
 			at := time.Now()
 			status, err := c.do(webhook(k.place.path, fmt.Sprintf("%s-%d-%d", round, i, step), from, k.says(i, step)))
@@ -102,14 +99,10 @@ func (k *talk) run(ctx context.Context, n int, length time.Duration, round strin
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			own = append(own, time.Since(at))
+			note(time.Since(at))
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		sample = append(sample, own...)
 		return nil
 	})
-	return sample, err
 }
 
 // toolkit measures conversations with an app on the Vumi toolkit, and the same turns in Node.js.

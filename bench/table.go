@@ -55,4 +55,10 @@ func percentiles(sample []time.Duration) string {
 	return fmt.Sprintf("p50 %s, p99 %s", short(quantile(sample, 0.5)), short(quantile(sample, 0.99)))
 }
 
-func short(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
+func short(d time.Duration) string {
+	digits := 2
+	if d < time.Millisecond {
+		digits = 3
+	}
+	return fmt.Sprintf("%.*f ms", digits, float64(d.Microseconds())/1000)
+}
