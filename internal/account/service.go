@@ -18,8 +18,9 @@ const MaxPage = 1000
 // Service keeps accounts, apps, tokens and the audit log. It is safe for concurrent use. What changes something writes
 // its own entry into the audit log, in the same transaction.
 type Service struct {
-	db  *db.DB
-	now func() time.Time
+	db    *db.DB
+	now   func() time.Time
+	asked db.Inquiry[string, *Token] // by hash: requests with one token that come together are one look-up
 }
 
 // New returns the service over a migrated database.

@@ -130,17 +130,28 @@ func checkScopes(wanted []string) ([]string, error) {
 
 // Authenticate returns the token of a secret. A secret of no token, or of a revoked one, is [core.Unauthenticated].
 func (s *Service) Authenticate(ctx context.Context, secret string) (*Token, error) {
-	refused := core.Errorf(core.Unauthenticated, "the token is not valid: it is unknown or was revoked")
 	if !strings.HasPrefix(secret, tokenPrefix) {
-		return nil, refused
+		return nil, errNoToken
 	}
 	hash := hashSecret(secret)
+	t, err := s.asked.Ask(ctx, string(hash), func(ctx context.Context) (*Token, error) { return s.useToken(ctx, hash) })
+	if err != nil {
+		return nil, err
+	}
+	own := *t // others who ask at the same time have the same answer
+	return &own, nil
+}
+
+var errNoToken = core.Errorf(core.Unauthenticated, "the token is not valid: it is unknown or was revoked")
+
+// useToken returns the token with that hash, and notes that it is used.
+func (s *Service) useToken(ctx context.Context, hash []byte) (*Token, error) {
 	t, stored, err := s.selectToken(ctx, hash)
 	if err != nil {
 		return nil, fmt.Errorf("look up token: %w", err)
 	}
 	if t == nil || subtle.ConstantTimeCompare(hash, stored) != 1 {
-		return nil, refused
+		return nil, errNoToken
 	}
 	if now := s.moment(); now.Sub(t.LastUsedAt) >= usedEvery {
 		if err := s.touchToken(ctx, t.Key, now); err != nil {

@@ -57,7 +57,7 @@ type DB struct {
 	group   sync.WaitGroup
 	seed    maphash.Seed
 	changes listeners
-	asked   inquiry
+	asked   Inquiry[struct{}, int64]
 	inserts sync.Map // insertKey -> text
 }
 

@@ -23,46 +23,12 @@ func (d *DB) Generation(ctx context.Context) (int64, error) {
 	if d.InTx(ctx) {
 		return d.readGeneration(ctx)
 	}
-	return d.asked.ask(ctx, d.readGeneration)
+	return d.asked.Ask(ctx, struct{}{}, d.readGeneration)
 }
 
 func (d *DB) readGeneration(ctx context.Context) (n int64, err error) {
 	err = d.Row(ctx, "SELECT value FROM generation WHERE id = 1", nil, &n)
 	return n, err
-}
-
-// inquiry puts one question for many callers. Those who come while it is being put wait for the next answer: the one
-// under way may have been overtaken by what they know of.
-type inquiry struct {
-	turn sync.Mutex // held while the question is put
-	mu   sync.Mutex
-	next *answer // of the question that has not been put yet; nil when nobody waits for one
-}
-
-type answer struct {
-	n    int64
-	err  error
-	done chan struct{}
-}
-
-func (q *inquiry) ask(ctx context.Context, put func(context.Context) (int64, error)) (int64, error) {
-	q.mu.Lock()
-	a := q.next
-	first := a == nil
-	if first {
-		a = &answer{done: make(chan struct{})}
-		q.next = a
-	}
-	q.mu.Unlock()
-	if first {
-		q.answer(a, func() (int64, error) { return put(context.WithoutCancel(ctx)) }) // which others wait for too
-	}
-	select {
-	case <-a.done:
-		return a.n, a.err
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
 }
 
 // OnChange adds a function that is called after configuration was changed, here or by another process. It must be quick
@@ -92,17 +58,6 @@ func (d *DB) WatchChanges(ctx context.Context, every time.Duration) error {
 		case <-ticker.C:
 		}
 	}
-}
-
-// answer puts the question that a stands for.
-func (q *inquiry) answer(a *answer, put func() (int64, error)) {
-	q.turn.Lock()
-	defer q.turn.Unlock()
-	defer close(a.done)
-	q.mu.Lock()
-	q.next = nil
-	q.mu.Unlock()
-	a.n, a.err = put()
 }
 
 // listeners are functions to call after a change.
