@@ -2,11 +2,13 @@ package contact
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Streams write and read contacts by the million: what is simple is written and read here, and what is not, texts with
@@ -95,70 +97,171 @@ func appendMap(b []byte, texts map[string]string) []byte {
 	return append(b, '}')
 }
 
-func listText(list []string) string { return string(appendList(nil, list)) }
-
-func mapText(texts map[string]string) string { return string(appendMap(nil, texts)) }
-
-// parseList reads what listText wrote.
-func parseList(text string) (list []string, err error) {
-	list = []string{}
-	if text == "[]" {
-		return list, nil
+// recordText writes what the row of a contact has no column for, as a JSON object of the fields that the contact has.
+func (c *Contact) recordText() string {
+	b := make([]byte, 0, 256)
+	b = appendText(append(b, `{"msisdn":`...), c.Msisdn)
+	for _, f := range textFields {
+		if text := *f.at(c); text != nil {
+			b = append(append(append(b, `,"`...), f.name...), `":`...)
+			b = appendText(b, *text)
+		}
 	}
-	if parts, ok := plainTexts(text, "[]", ','); ok {
-		return append(list, parts...), nil
+	if len(c.Groups) > 0 {
+		b = appendList(append(b, `,"groups":`...), c.Groups)
 	}
-	return list, json.Unmarshal([]byte(text), &list)
+	if len(c.Extra) > 0 {
+		b = appendMap(append(b, `,"extra":`...), c.Extra)
+	}
+	if len(c.Subscription) > 0 {
+		b = appendMap(append(b, `,"subscription":`...), c.Subscription)
+	}
+	return string(append(b, '}'))
 }
 
-// parseTexts reads what mapText wrote.
-func parseTexts(text string) (texts map[string]string, err error) {
-	if text == "{}" {
-		return map[string]string{}, nil
+// readRecord reads what recordText wrote. A field that is not known is an error: it would be lost with the next change.
+func (c *Contact) readRecord(text string) error {
+	if r := (recordReader{text}); isSimple(text) && r.record(c) {
+		return nil
 	}
-	if parts, ok := plainTexts(text, "{}", ':'); ok && len(parts)%2 == 0 {
-		texts = make(map[string]string, len(parts)/2)
-		for i := 0; i < len(parts); i += 2 {
-			texts[parts[i]] = parts[i+1]
+	c.Groups, c.Extra, c.Subscription = nil, nil, nil
+	fields := map[string]any{"msisdn": &c.Msisdn, "groups": &c.Groups, "extra": &c.Extra, "subscription": &c.Subscription}
+	for _, f := range textFields {
+		fields[f.name] = f.at(c)
+	}
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		return err
+	}
+	for name, value := range values {
+		if fields[name] == nil {
+			return fmt.Errorf("there is no field %q", name)
 		}
-		return texts, nil
+		if err := json.Unmarshal(value, fields[name]); err != nil {
+			return fmt.Errorf("field %q: %w", name, err)
+		}
 	}
-	texts = map[string]string{}
-	return texts, json.Unmarshal([]byte(text), &texts)
+	c.complete()
+	return nil
 }
 
-// plainTexts returns the texts in a JSON list or object, by its brackets, that consists of texts in ASCII without escapes
-// and blanks. first stands between the first and the second of them, and so on in turn with commas. ok is false for
-// everything else.
-func plainTexts(text, brackets string, first byte) (parts []string, ok bool) {
-	if len(text) < 4 || text[0] != brackets[0] || !isSimple(text) {
-		return nil, false
+// complete makes lists and maps that are not there empty ones.
+func (c *Contact) complete() {
+	if c.Groups == nil {
+		c.Groups = []string{}
 	}
-	parts = make([]string, 0, 8)
-	rest, separators := text[1:], [2]byte{first, ','}
-	for rest[0] == '"' {
-		end := strings.IndexByte(rest[1:], '"')
-		if end < 0 || len(rest) < end+3 {
-			return nil, false
-		}
-		parts = append(parts, rest[1:end+1])
-		after := rest[end+2]
-		if rest = rest[end+3:]; rest == "" {
-			return parts, after == brackets[1]
-		}
-		if after != separators[(len(parts)-1)%2] {
-			return nil, false
-		}
+	if c.Extra == nil {
+		c.Extra = map[string]string{}
 	}
-	return nil, false
+	if c.Subscription == nil {
+		c.Subscription = map[string]string{}
+	}
 }
 
 // isSimple reports whether the texts in some JSON mean what they look like.
 func isSimple(text string) bool {
 	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '\\' {
+		if c := text[i]; c < ' ' || c == '\\' {
 			return false
 		}
 	}
+	return utf8.ValidString(text)
+}
+
+// recordReader reads JSON that is simple and has no blanks. Its methods report false about everything else; then what they
+// have filled in means nothing.
+type recordReader struct {
+	rest string
+}
+
+func (r *recordReader) record(c *Contact) bool {
+	if !r.take('{') {
+		return false
+	}
+	for {
+		name, ok := r.text()
+		if !ok || !r.take(':') {
+			return false
+		}
+		switch name {
+		case "msisdn":
+			c.Msisdn, ok = r.text()
+		case "groups":
+			c.Groups, ok = r.list()
+		case "extra":
+			c.Extra, ok = r.texts()
+		case "subscription":
+			c.Subscription, ok = r.texts()
+		default:
+			ok = r.field(name, c)
+		}
+		if !ok {
+			return false
+		}
+		if !r.take(',') {
+			c.complete()
+			return r.take('}') && r.rest == ""
+		}
+	}
+}
+
+func (r *recordReader) field(name string, c *Contact) bool {
+	f, known := textFieldNamed(name)
+	if !known {
+		return false
+	}
+	text, ok := r.text()
+	*f.at(c) = &text
+	return ok
+}
+
+func (r *recordReader) take(c byte) bool {
+	if r.rest == "" || r.rest[0] != c {
+		return false
+	}
+	r.rest = r.rest[1:]
 	return true
+}
+
+func (r *recordReader) text() (text string, ok bool) {
+	if !r.take('"') {
+		return "", false
+	}
+	text, r.rest, ok = strings.Cut(r.rest, `"`)
+	return text, ok
+}
+
+func (r *recordReader) list() (list []string, ok bool) {
+	if !r.take('[') {
+		return nil, false
+	}
+	for {
+		text, ok := r.text()
+		if !ok {
+			return nil, false
+		}
+		list = append(list, text)
+		if !r.take(',') {
+			return list, r.take(']')
+		}
+	}
+}
+
+func (r *recordReader) texts() (texts map[string]string, ok bool) {
+	if !r.take('{') {
+		return nil, false
+	}
+	texts = map[string]string{}
+	for {
+		name, ok := r.text()
+		if !ok || !r.take(':') {
+			return nil, false
+		}
+		if texts[name], ok = r.text(); !ok {
+			return nil, false
+		}
+		if !r.take(',') {
+			return texts, r.take('}')
+		}
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,17 +14,13 @@ import (
 )
 
 // columnNames are the columns of contact, in the order of values and scan.
-var columnNames = []string{"id", "book", "key", "created_at", "name", "surname", "email_address", "dob", "msisdn",
-	"twitter_handle", "facebook_id", "bbm_pin", "gtalk_id", "mxit_id", "wechat_id", "groups", "extra", "subscription"}
+var columnNames = []string{"id", "book", "key", "created_at", "dob", "record"}
 
 // selectContact begins queries whose contacts are called c.
-const selectContact = "SELECT c.id, c.key, c.created_at, c.name, c.surname, c.email_address, c.dob, c.msisdn, " +
-	"c.twitter_handle, c.facebook_id, c.bbm_pin, c.gtalk_id, c.mxit_id, c.wechat_id, c.groups, c.extra, c.subscription "
+const selectContact = "SELECT c.id, c.key, c.created_at, c.dob, c.record "
 
 // updateContact changes the row with the id $1 of the book $2 to values.
-const updateContact = "UPDATE contact SET key = $3, created_at = $4, name = $5, surname = $6, email_address = $7, dob = $8, " +
-	"msisdn = $9, twitter_handle = $10, facebook_id = $11, bbm_pin = $12, gtalk_id = $13, mxit_id = $14, " +
-	"wechat_id = $15, groups = $16, extra = $17, subscription = $18 WHERE id = $1 AND book = $2"
+const updateContact = "UPDATE contact SET key = $3, created_at = $4, dob = $5, record = $6 WHERE id = $1 AND book = $2"
 
 // values returns the row of a contact.
 func (c *Contact) values() []any {
@@ -33,9 +28,7 @@ func (c *Contact) values() []any {
 	if c.DateOfBirth != nil {
 		dob = c.DateOfBirth.UnixMicro()
 	}
-	return []any{c.id, c.id / perBook, c.Key, c.CreatedAt.UnixMicro(), null(c.Name), null(c.Surname), null(c.EmailAddress), dob,
-		c.Msisdn, null(c.TwitterHandle), null(c.FacebookID), null(c.BBMPin), null(c.GTalkID), null(c.MxitID),
-		null(c.WeChatID), listText(c.Groups), mapText(c.Extra), mapText(c.Subscription)}
+	return []any{c.id, c.id / perBook, c.Key, c.CreatedAt.UnixMicro(), dob, c.recordText()}
 }
 
 func null(text *string) any {
@@ -50,21 +43,15 @@ func scan(rows *sql.Rows, account string) (Contact, error) {
 	c := Contact{Account: account}
 	var created int64
 	var dob sql.NullInt64
-	var groups, extra, subscription string
-	if err := rows.Scan(&c.id, &c.Key, &created, &c.Name, &c.Surname, &c.EmailAddress, &dob, &c.Msisdn,
-		&c.TwitterHandle, &c.FacebookID, &c.BBMPin, &c.GTalkID, &c.MxitID, &c.WeChatID,
-		&groups, &extra, &subscription); err != nil {
+	var record string
+	if err := rows.Scan(&c.id, &c.Key, &created, &dob, &record); err != nil {
 		return Contact{}, err
 	}
 	c.CreatedAt = time.UnixMicro(created).UTC()
 	if dob.Valid {
 		c.DateOfBirth = new(time.UnixMicro(dob.Int64).UTC())
 	}
-	var errs [3]error
-	c.Groups, errs[0] = parseList(groups)
-	c.Extra, errs[1] = parseTexts(extra)
-	c.Subscription, errs[2] = parseTexts(subscription)
-	if err := errors.Join(errs[:]...); err != nil {
+	if err := c.readRecord(record); err != nil {
 		return Contact{}, fmt.Errorf("read contact %s: %w", c.Key, err)
 	}
 	return c, nil

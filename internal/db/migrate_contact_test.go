@@ -31,11 +31,13 @@ var afterNumbers = []struct {
 }{
 	{"SELECT account || ' ' || contacts || ' ' || version || ' ' || numbered || ' ' || newest FROM contact_book ORDER BY account",
 		[]string{"a 3 7 3 k3", "b 1 0 1 k2", "c 0 1 0 "}},
-	{"SELECT b.account || ' ' || (c.id - b.id * 68719476736) || ' ' || c.key || ' ' || c.created_at || ' ' || coalesce(c.name, '-') || " +
-		"' ' || coalesce(c.dob, 0) || ' ' || c.msisdn || ' ' || c.groups || c.extra || c.subscription " +
+	{"SELECT b.account || ' ' || (c.id - b.id * 68719476736) || ' ' || c.key || ' ' || c.created_at || ' ' || coalesce(c.dob, 0) || " +
+		"' ' || c.record " +
 		"FROM contact c JOIN contact_book b ON b.id = c.book ORDER BY c.id",
-		[]string{`a 1 k1 30 One 0 +1 []{}{"news":"daily"}`, `a 2 k2 20 Two 5 +2 ["g"]{"city":"Durban"}{}`, "a 3 k3 10  0 +1 []{}{}",
-			"b 1 k2 21 - 0 +2 []{}{}"}},
+		[]string{`a 1 k1 30 0 {"msisdn":"+1","name":"One","groups":[],"extra":{},"subscription":{"news":"daily"}}`,
+			`a 2 k2 20 5 {"msisdn":"+2","name":"Two","groups":["g"],"extra":{"city":"Durban"},"subscription":{}}`,
+			`a 3 k3 10 0 {"msisdn":"+1","name":"","groups":[],"extra":{},"subscription":{}}`,
+			`b 1 k2 21 0 {"msisdn":"+2","groups":[],"extra":{},"subscription":{}}`}},
 	{"SELECT b.account || ' ' || f.name || ' ' || t.token || ' ' || c.key FROM contact_token t JOIN contact_field f ON f.id = t.field " +
 		"JOIN contact_book b ON b.id = f.book JOIN contact c ON c.id = t.contact AND c.book = f.book ORDER BY 1",
 		[]string{"a extras-city Durban k2", "a groups g k2", "a msisdn +1 k1", "a msisdn +1 k3", "a msisdn +2 k2", "a name One k1",

@@ -27,30 +27,21 @@ DROP INDEX contact_dob;
 ALTER TABLE contact RENAME TO contact_old;
 
 CREATE TABLE contact (
-  id             {integer} CONSTRAINT contact_id PRIMARY KEY, -- number of the book, times 2^36, plus that in the book
-  book           BIGINT NOT NULL,
-  key            {text} NOT NULL,        -- ascends with id
-  created_at     BIGINT NOT NULL,
-  name           {text},
-  surname        {text},
-  email_address  {text},
-  dob            BIGINT,
-  msisdn         {text} NOT NULL,
-  twitter_handle {text},
-  facebook_id    {text},
-  bbm_pin        {text},
-  gtalk_id       {text},
-  mxit_id        {text},
-  wechat_id      {text},
-  groups         {text} NOT NULL,        -- JSON list of group keys
-  extra          {text} NOT NULL,        -- JSON object: name -> text
-  subscription   {text} NOT NULL         -- JSON object: name -> text
+  id         {integer} CONSTRAINT contact_id PRIMARY KEY, -- number of the book, times 2^36, plus that in the book
+  book       BIGINT NOT NULL,
+  key        {text} NOT NULL,            -- ascends with id
+  created_at BIGINT NOT NULL,
+  dob        BIGINT,
+  record     {text} NOT NULL             -- JSON object: name -> value of each other field that the contact has
 );
 
-INSERT INTO contact (id, book, key, created_at, name, surname, email_address, dob, msisdn, twitter_handle, facebook_id,
-  bbm_pin, gtalk_id, mxit_id, wechat_id, groups, extra, subscription)
-SELECT b.id * 68719476736 + n.number, b.id, c.key, c.created_at, c.name, c.surname, c.email_address, c.dob, c.msisdn,
-  c.twitter_handle, c.facebook_id, c.bbm_pin, c.gtalk_id, c.mxit_id, c.wechat_id, c.groups, c.extra, c.subscription
+INSERT INTO contact (id, book, key, created_at, dob, record)
+SELECT b.id * 68719476736 + n.number, b.id, c.key, c.created_at, c.dob, {filled object}
+  'msisdn', c.msisdn, 'name', c.name, 'surname', c.surname, 'email_address', c.email_address,
+  'twitter_handle', c.twitter_handle, 'facebook_id', c.facebook_id, 'bbm_pin', c.bbm_pin, 'gtalk_id', c.gtalk_id,
+  'mxit_id', c.mxit_id, 'wechat_id', c.wechat_id,
+  'groups', {parsed} c.groups {as JSON}, 'extra', {parsed} c.extra {as JSON}, 'subscription', {parsed} c.subscription {as JSON}
+{end}
 FROM (SELECT account, key, row_number() OVER (PARTITION BY account ORDER BY key) AS number FROM contact_old) n
 CROSS JOIN contact_book b CROSS JOIN contact_old c
 WHERE b.account = n.account AND c.account = n.account AND c.key = n.key;
