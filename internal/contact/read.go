@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"indaba/internal/core"
 )
@@ -207,32 +206,16 @@ func (s *Service) Stream(ctx context.Context, account string, yield func(Contact
 // walk yields the contacts of all pages. The next page is read while those of the last one are yielded, except in a
 // transaction, which sees what yield does.
 func (s *Service) walk(ctx context.Context, yield func(Contact) error, next func(ctx context.Context, cursor string) (Page, error)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var reader sync.WaitGroup
-	defer reader.Wait()
-	defer cancel()
-	ahead := func(cursor string) func() (Page, error) {
-		read := sync.OnceValues(func() (Page, error) { return next(ctx, cursor) })
-		if !s.d.InTx(ctx) {
-			reader.Go(func() { _, _ = read() }) // whose error is told when it is asked for
-		}
-		return read
+	read := func(ctx context.Context, cursor string) ([]Contact, string, error) {
+		p, err := next(ctx, cursor)
+		return p.Contacts, p.Next, err
 	}
-	for read := ahead(""); ; {
-		p, err := read()
-		if err != nil {
-			return err
-		}
-		if p.Next != "" {
-			read = ahead(p.Next)
-		}
-		for _, c := range p.Contacts {
+	return core.EachPage(ctx, !s.d.InTx(ctx), read, func(contacts []Contact) error {
+		for _, c := range contacts {
 			if err := yield(c); err != nil {
 				return err
 			}
 		}
-		if p.Next == "" {
-			return nil
-		}
-	}
+		return nil
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"indaba/internal/api"
+	"indaba/internal/core"
 )
 
 // streamPage is how many records a stream holds in memory at a time.
@@ -62,24 +63,20 @@ func stream[T any](f *face, w http.ResponseWriter, r *api.Request, read reader[T
 		return err
 	}
 	defer leave()
-	records, cursor, err := read(r.Context(), "", streamPage)
-	if err != nil {
-		return err
-	}
-	lines := api.NewLines(w, jsonUTF8)
-	for {
+	var lines *api.Lines
+	return core.EachPage(r.Context(), true, func(ctx context.Context, cursor string) ([]T, string, error) {
+		return read(ctx, cursor, streamPage)
+	}, func(records []T) error {
+		if lines == nil {
+			lines = api.NewLines(w, jsonUTF8)
+		}
 		for _, record := range records {
 			if err := lines.Write(record); err != nil {
 				return err
 			}
 		}
-		if err := lines.Flush(); err != nil || cursor == "" {
-			return err
-		}
-		if records, cursor, err = read(r.Context(), cursor, streamPage); err != nil {
-			return err
-		}
-	}
+		return lines.Flush()
+	})
 }
 
 func errNoQuery() error { return invalid("query parameter not supported") }
