@@ -59,8 +59,9 @@ func (s *Service) rarest(ctx context.Context, book int64, nodes []query.Node) (r
 	for _, node := range nodes {
 		for _, t := range s.required(node) {
 			var n int
+			// In the order of the index: PostgreSQL would else find all entries before it takes the first.
 			if err := s.d.Row(ctx, "SELECT count(*) FROM (SELECT 1 FROM contact_token WHERE field = "+fieldID("$2")+
-				" AND token = $3 LIMIT $4) entries", []any{book, t.field, t.text, maxFew + 1}, &n); err != nil {
+				" AND token = $3 ORDER BY contact LIMIT $4) entries", []any{book, t.field, t.text, maxFew + 1}, &n); err != nil {
 				return token{}, false, fmt.Errorf("count the entries of a word: %w", err)
 			}
 			if n < least || rarest.field == "" {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -271,10 +272,18 @@ func (d *DB) QueryOnce(ctx context.Context, text string, args ...any) (*sql.Rows
 		if err := s.w.flush(); err != nil {
 			return nil, err
 		}
-		rows, err := s.w.conn.QueryContext(context.WithoutCancel(ctx), engineText(d.dialect, text), args...)
+		rows, err := s.w.conn.QueryContext(context.WithoutCancel(ctx), engineText(d.dialect, text), d.once(args)...)
 		return rows, s.w.note(err)
 	}
-	return d.pool.QueryContext(ctx, engineText(d.dialect, text), args...)
+	return d.pool.QueryContext(ctx, engineText(d.dialect, text), d.once(args)...)
+}
+
+// once returns the arguments of a query that the driver shall not keep prepared. PostgreSQL's would.
+func (d *DB) once(args []any) []any {
+	if d.dialect == Postgres {
+		return slices.Concat([]any{pgx.QueryExecModeExec}, args)
+	}
+	return args
 }
 
 // Row runs a query that gives at most one row and scans it into dest. No row is [sql.ErrNoRows].
