@@ -235,6 +235,9 @@ func (r *recordReader) list() (list []string, ok bool) {
 	if !r.take('[') {
 		return nil, false
 	}
+	if r.take(']') {
+		return nil, true
+	}
 	for {
 		text, ok := r.text()
 		if !ok {
@@ -252,6 +255,9 @@ func (r *recordReader) texts() (texts map[string]string, ok bool) {
 		return nil, false
 	}
 	texts = map[string]string{}
+	if r.take('}') {
+		return texts, true
+	}
 	for {
 		name, ok := r.text()
 		if !ok || !r.take(':') {

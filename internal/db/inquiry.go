@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -72,5 +73,8 @@ func (q *Inquiry[K, V]) put(key K, t *topic[V], a *answer[V], ask func() (V, err
 			delete(q.topics, key)
 		}
 	}()
+	a.err = errUnanswered // for the others, if this panics
 	a.value, a.err = ask()
 }
+
+var errUnanswered = errors.New("nobody answered: whoever asked for all of us failed")

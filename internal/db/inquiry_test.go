@@ -56,3 +56,22 @@ func TestInquiryIsShared(t *testing.T) {
 		t.Errorf("%d topics are left", len(q.topics))
 	}
 }
+
+// When whoever asks for others panics, they get an error and not an empty answer.
+func TestInquiryPanics(t *testing.T) {
+	asked := &topic[int64]{askers: 1}
+	q := Inquiry[string, int64]{topics: map[string]*topic[int64]{"a": asked}}
+	a := &answer[int64]{done: make(chan struct{})}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was lost")
+			}
+		}()
+		q.put("a", asked, a, func() (int64, error) { panic("lost") })
+	}()
+	<-a.done
+	if a.err == nil || len(q.topics) != 0 {
+		t.Errorf("the others got %d, %v; %d topics are left", a.value, a.err, len(q.topics))
+	}
+}

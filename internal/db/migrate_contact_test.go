@@ -13,7 +13,7 @@ var beforeNumbers = []string{
 	"INSERT INTO contact (account, key, created_at, name, dob, msisdn, groups, extra, subscription) VALUES " +
 		`('a', 'k2', 20, 'Two', 5, '+2', '["g"]', '{"city":"Durban"}', '{}'), ` +
 		`('b', 'k2', 21, NULL, NULL, '+2', '[]', '{}', '{}'), ` +
-		`('a', 'k1', 30, 'One', NULL, '+1', '[]', '{}', '{"news":"daily"}'), ` +
+		`('a', 'k1', 30, 'Zoë "1" \', NULL, '+1', '[]', '{}', '{"news":"daily"}'), ` +
 		`('a', 'k3', 10, '', NULL, '+1', '[]', '{}', '{}')`,
 	"INSERT INTO contact_token (account, field, token, contact) VALUES ('a', 'name', 'Two', 'k2'), ('a', 'msisdn', '+2', 'k2'), " +
 		"('a', 'groups', 'g', 'k2'), ('a', 'extras-city', 'Durban', 'k2'), ('b', 'msisdn', '+2', 'k2'), ('a', 'name', 'One', 'k1'), " +
@@ -34,7 +34,7 @@ var afterNumbers = []struct {
 	{"SELECT b.account || ' ' || (c.id - b.id * 68719476736) || ' ' || c.key || ' ' || c.created_at || ' ' || coalesce(c.dob, 0) || " +
 		"' ' || c.record " +
 		"FROM contact c JOIN contact_book b ON b.id = c.book ORDER BY c.id",
-		[]string{`a 1 k1 30 0 {"msisdn":"+1","name":"One","groups":[],"extra":{},"subscription":{"news":"daily"}}`,
+		[]string{`a 1 k1 30 0 {"msisdn":"+1","name":"Zoë \"1\" \\","groups":[],"extra":{},"subscription":{"news":"daily"}}`,
 			`a 2 k2 20 5 {"msisdn":"+2","name":"Two","groups":["g"],"extra":{"city":"Durban"},"subscription":{}}`,
 			`a 3 k3 10 0 {"msisdn":"+1","name":"","groups":[],"extra":{},"subscription":{}}`,
 			`b 1 k2 21 0 {"msisdn":"+2","groups":[],"extra":{},"subscription":{}}`}},
