@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
 	"database/sql"
 	"fmt"
@@ -96,7 +95,7 @@ func (s *Service) CreateToken(ctx context.Context, spec TokenSpec) (secret strin
 		if err := s.appBelongs(ctx, t.Account, t.App); err != nil {
 			return err
 		}
-		if err := s.insertToken(ctx, t, hashSecret(secret)); err != nil {
+		if err := s.insertToken(ctx, t, core.HashSecret(secret)); err != nil {
 			return err
 		}
 		return s.Audit(ctx, t.Account, "token.create", t.Key,
@@ -133,7 +132,7 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (*Token, erro
 	if !strings.HasPrefix(secret, tokenPrefix) {
 		return nil, errNoToken
 	}
-	hash := hashSecret(secret)
+	hash := core.HashSecret(secret)
 	t, err := s.asked.Ask(ctx, string(hash), func(ctx context.Context) (*Token, error) { return s.useToken(ctx, hash) })
 	if err != nil {
 		return nil, err
@@ -192,12 +191,6 @@ func (s *Service) Revoke(ctx context.Context, account, key string) error {
 		return fmt.Errorf("revoke token: %w", err)
 	}
 	return nil
-}
-
-// hashSecret needs no salt and no slowness: the secret has 256 random bits.
-func hashSecret(secret string) []byte {
-	sum := sha256.Sum256([]byte(secret))
-	return sum[:]
 }
 
 const tokenColumns = "key, account, app, name, scopes, bot, created_at, last_used_at"

@@ -24,12 +24,7 @@ func checkText(text string, max int) error {
 // prepare checks a contact that is about to be stored and brings it into the form that is stored: times in UTC and
 // microseconds, each group once, no lists or maps that are nil.
 func (c *Contact) prepare() error {
-	if c.Extra == nil {
-		c.Extra = map[string]string{}
-	}
-	if c.Subscription == nil {
-		c.Subscription = map[string]string{}
-	}
+	c.complete()
 	size := 0
 	check := func(text string, max int) error {
 		size += len(text)

@@ -277,3 +277,10 @@ func (s *Service) SearchGroups(ctx context.Context, account, text string) ([]Gro
 	groups, err := s.GroupsByName(ctx, account)
 	return slices.DeleteFunc(groups, func(g Group) bool { return !q.Match(&g) }), err
 }
+
+func null(text *string) any {
+	if text == nil {
+		return nil
+	}
+	return *text
+}

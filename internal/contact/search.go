@@ -47,6 +47,13 @@ func (s *Service) SearchPage(ctx context.Context, account, text, cursor string, 
 	return s.matchPage(ctx, account, search{query: q, cursor: cursor}, pageSize(limit))
 }
 
+// StreamSearch calls yield for every contact that a Lucene query matches, as [Service.Stream] does for every contact.
+func (s *Service) StreamSearch(ctx context.Context, account, text string, yield func(Contact) error) error {
+	return s.walk(ctx, yield, func(ctx context.Context, cursor string) (Page, error) {
+		return s.SearchPage(ctx, account, text, cursor, MaxPage)
+	})
+}
+
 // search says which contacts are sought.
 type search struct {
 	query  *query.Query
@@ -80,7 +87,7 @@ func (s *Service) matches(ctx context.Context, account string, sought search, yi
 	if sought.book, sought.after, err = s.place(ctx, account, sought.cursor); err != nil {
 		return err
 	}
-	p, err := s.plan(ctx, sought.book, sought.query, 3, sought.paged)
+	p, err := s.plan(ctx, sought.book, sought.query, sought.paged)
 	if err != nil {
 		return err
 	}
@@ -159,7 +166,7 @@ func (s *Service) countMatches(ctx context.Context, account string, q *query.Que
 	if err != nil {
 		return 0, err
 	}
-	p, err := s.plan(ctx, book, q, 3, false)
+	p, err := s.plan(ctx, book, q, false)
 	if err != nil {
 		return 0, err
 	}

@@ -10,13 +10,13 @@ import (
 )
 
 // plan says how the database finds the candidates of a search: a condition on contacts, called c, in a query that has
-// the book as $1. When it is exact, the matcher need not look at them.
+// the book as $1 and the id to begin after as $2. When it is exact, the matcher need not look at them.
 type plan struct {
 	where string
 	args  []any
 	exact bool
 	// lead, unless empty, is a condition in place of where on entries of the index, called t, that come in the order of
-	// their contacts; the book is $1 there, and contacts with ids after $2 are wanted.
+	// their contacts, with the same $1 and $2.
 	lead string
 }
 
@@ -27,7 +27,7 @@ const maxFew = 2000
 // it asks for, the 300,000 of extras-language:zu to join them with three of surname:Mokoena, and PostgreSQL compare
 // them one by one before it has statistics; so the rarest word leads alone, and the matcher does the rest. Where only
 // the first matches are wanted and no word is rare, the entries of one are read in order of contacts until enough are found.
-func (s *Service) plan(ctx context.Context, book int64, q *query.Query, firstArgument int, paged bool) (plan, error) {
+func (s *Service) plan(ctx context.Context, book int64, q *query.Query, paged bool) (plan, error) {
 	and, isAnd := unboosted(q.Root()).(query.And)
 	words := []query.Node{q.Root()}
 	if isAnd {
@@ -37,7 +37,7 @@ func (s *Service) plan(ctx context.Context, book int64, q *query.Query, firstArg
 	if err != nil {
 		return plan{}, err
 	}
-	field, token := fieldID(fmt.Sprint("$", firstArgument)), fmt.Sprint("$", firstArgument+1)
+	field, token := fieldID("$3"), "$4"
 	word := "FROM contact_token WHERE field = " + field + " AND token = " + token
 	args := []any{rarest.field, rarest.text}
 	switch {
@@ -48,7 +48,7 @@ func (s *Service) plan(ctx context.Context, book int64, q *query.Query, firstArg
 		return plan{where: "EXISTS (SELECT 1 " + word + " AND contact = c.id)", args: args,
 			lead: "t.field = " + field + " AND t.token = " + token + " AND " + between("t.contact")}, nil
 	}
-	condition := query.Compile(q, s.target, dialect(s.d), firstArgument)
+	condition := query.Compile(q, s.target, dialect(s.d), 3)
 	return plan{where: condition.SQL, args: condition.Args, exact: condition.Exact}, nil
 }
 

@@ -31,13 +31,6 @@ func (c *Contact) values() []any {
 	return []any{c.id, c.id / perBook, c.Key, c.CreatedAt.UnixMicro(), dob, c.recordText()}
 }
 
-func null(text *string) any {
-	if text == nil {
-		return nil
-	}
-	return *text
-}
-
 // scan reads a row of [selectContact] out of the contacts of an account.
 func scan(rows *sql.Rows, account string) (Contact, error) {
 	c := Contact{Account: account}

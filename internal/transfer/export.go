@@ -76,20 +76,7 @@ func (e *Exporter) each(ctx context.Context, yield func(contact.Contact) error) 
 	case e.selected.Query == "":
 		return e.s.contacts.Stream(ctx, e.account, yield)
 	}
-	for cursor := ""; ; {
-		page, err := e.s.contacts.SearchPage(ctx, e.account, e.selected.Query, cursor, contact.MaxPage)
-		if err != nil {
-			return err
-		}
-		for _, c := range page.Contacts {
-			if err := yield(c); err != nil {
-				return err
-			}
-		}
-		if cursor = page.Next; cursor == "" {
-			return nil
-		}
-	}
+	return e.s.contacts.StreamSearch(ctx, e.account, e.selected.Query, yield)
 }
 
 // JSONL writes one record of docs/spec/vumi-http.md 3.1 per line and returns how many.

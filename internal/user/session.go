@@ -2,7 +2,6 @@ package user
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -41,7 +40,7 @@ func (s *Service) StartSession(ctx context.Context, l *Login) (id string, sessio
 		if !unchanged {
 			return refused()
 		}
-		if err := s.insertSession(ctx, hashID(id), session); err != nil {
+		if err := s.insertSession(ctx, core.HashSecret(id), session); err != nil {
 			return err
 		}
 		return s.audit.Audit(ctx, l.Account, "user.login", object(l.ID), map[string]string{"from": l.from})
@@ -58,7 +57,7 @@ func (s *Service) Session(ctx context.Context, id string) (*Session, error) {
 	if !strings.HasPrefix(id, sessionPrefix) {
 		return nil, ended
 	}
-	found, err := s.selectSession(ctx, hashID(id))
+	found, err := s.selectSession(ctx, core.HashSecret(id))
 	if err != nil {
 		return nil, fmt.Errorf("look up session: %w", err)
 	}
@@ -75,7 +74,7 @@ func (s *Service) EndSession(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.db.Exec(ctx, "DELETE FROM login_session WHERE hash = $1", hashID(id)); err != nil {
+		if _, err := s.db.Exec(ctx, "DELETE FROM login_session WHERE hash = $1", core.HashSecret(id)); err != nil {
 			return err
 		}
 		return s.audit.Audit(ctx, session.User.Account, "user.logout", object(session.User.ID), nil)
@@ -92,12 +91,6 @@ func (s *Service) Sweep(ctx context.Context) error {
 		return fmt.Errorf("forget expired sessions: %w", err)
 	}
 	return nil
-}
-
-// hashID needs no salt and no slowness: an id has 256 random bits.
-func hashID(id string) []byte {
-	sum := sha256.Sum256([]byte(id))
-	return sum[:]
 }
 
 // insertSession ends the oldest sessions of the user that are too many.

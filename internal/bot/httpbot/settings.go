@@ -1,7 +1,6 @@
 package httpbot
 
 import (
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
@@ -70,8 +69,7 @@ func NewToken() (token, entry string) {
 }
 
 func hashed(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return tokenHash + hex.EncodeToString(sum[:])
+	return tokenHash + hex.EncodeToString(core.HashSecret(token))
 }
 
 // Admits reports whether a token is one of the conversation's. An entry that is a hash is no token itself.
