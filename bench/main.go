@@ -52,9 +52,7 @@ var scenarios = []struct {
 }
 
 func main() {
-	if js.IsChild() {
-		exit(js.ChildMain(os.Stdin, os.Stdout))
-	}
+	js.ServeChild()
 	if os.Getenv(profileVariable) != "" {
 		os.Exit(serveProfiled())
 	}

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	_ "time/tzdata" // bots name time zones, and the machine may know none
 
@@ -11,12 +10,6 @@ import (
 )
 
 func main() {
-	if js.IsChild() {
-		if err := js.ChildMain(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, "indaba: JavaScript machine:", err)
-			os.Exit(1)
-		}
-		return
-	}
+	js.ServeChild()
 	os.Exit(cli.Main(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }

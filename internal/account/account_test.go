@@ -280,9 +280,22 @@ func TestLastUseIsNotedOnceAMinute(t *testing.T) {
 func TestScopes(t *testing.T) {
 	each(t, func(t *testing.T, _ *db.DB, s *account.Service, _ *clock) {
 		a := create(t, s, "A")
-		for _, scopes := range [][]string{nil, {"everything"}, {"contacts", ""}, {"contacts admin"}} {
+		for _, scopes := range [][]string{nil, {"everything"}, {"contacts", ""}, {"contacts admin"}, {"bots"}} {
 			_, _, err := s.CreateToken(t.Context(), account.TokenSpec{Account: a.Key, Name: "t", Scopes: scopes})
 			wantKind(t, err, core.Invalid)
+		}
+	})
+	each(t, func(t *testing.T, d *db.DB, s *account.Service, _ *clock) { // a token from when there was a scope more
+		a := create(t, s, "A")
+		secret, _, err := s.CreateToken(t.Context(), account.TokenSpec{Account: a.Key, Name: "t", Scopes: []string{"contacts"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Exec(t.Context(), "UPDATE token SET scopes = 'contacts bots'"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Authenticate(t.Context(), secret); err != nil || !got.Allows("contacts") || got.Allows("metrics") {
+			t.Errorf("it is now %+v, %v", got, err)
 		}
 	})
 	for _, scope := range account.Scopes() {

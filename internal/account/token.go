@@ -16,16 +16,15 @@ import (
 // Scope is one thing that a token may be for.
 type Scope struct{ Name, Help string }
 
-// Scopes returns every scope there is. A token with the scope admin has all of them.
+// Scopes returns the scopes that a new token may have. A token with the scope admin has all of them.
 func Scopes() []Scope {
 	return []Scope{
 		{ScopeAccount, "see what the account has and change its routing, through the account API"},
-		{ScopeContacts, "read and change contacts and groups"},
+		{ScopeContacts, "read and change contacts and groups, and bring them in from files and out to files"},
 		{ScopeMetrics, "fire and read metrics"},
 		{ScopeOptouts, "read and change opt-outs"},
-		{ScopeMessages, "send messages, receive replies and events, and read the message log"},
-		{ScopeBots, "deploy and configure bots"},
-		{ScopeAdmin, "everything in the account"},
+		{ScopeMessages, "search and export the message log; applications send with the tokens of their bots: indaba bot token"},
+		{ScopeAdmin, "everything that the others are for"},
 	}
 }
 
@@ -36,7 +35,6 @@ const (
 	ScopeMetrics  = "metrics"
 	ScopeOptouts  = "optouts"
 	ScopeMessages = "messages"
-	ScopeBots     = "bots"
 	ScopeAdmin    = "admin"
 )
 
@@ -52,7 +50,7 @@ type TokenSpec struct {
 	App     string // empty: the account's default app
 	Name    string // for people
 	Scopes  []string
-	Bot     string // key of the only bot it is for; empty for all. The caller has checked that the bot is the account's
+	Bot     string // key of the only bot it is for, which no face takes yet; empty for all. The caller has checked that the bot is the account's
 }
 
 // Token lets a program act for an account. Its secret is not kept.
@@ -61,7 +59,7 @@ type Token struct {
 	Account    string
 	App        string
 	Name       string
-	Scopes     []string
+	Scopes     []string // also such as are no longer offered
 	Bot        string
 	CreatedAt  time.Time
 	LastUsedAt time.Time // exact to a minute; zero before the first use

@@ -85,6 +85,8 @@ type Options struct {
 	Server func(*http.Server)          // changes the limits of the HTTP server; nil = left alone
 	// Existing refuses, as [core.NotFound], a PostgreSQL database that nothing of ours was ever in, instead of beginning one.
 	Existing bool
+	// LostKey opens although the secret key is missing or opens nothing, to give up what it should open. Nothing may be sealed then.
+	LostKey bool
 }
 
 // Open opens and migrates the database that the configuration names and makes the services. Nothing runs yet.
@@ -94,7 +96,7 @@ func Open(ctx context.Context, c *config.Config) (*App, error) { return OpenWith
 func OpenWith(ctx context.Context, c *config.Config, o Options) (*App, error) {
 	a := &App{Config: c, limit: o.Server, fatal: make(chan error, 1)}
 	var err error
-	a.DB, err = db.Open(ctx, databaseURL(c), db.Options{Fatal: a.fail})
+	a.DB, err = OpenDatabase(ctx, c, db.Options{Fatal: a.fail})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +108,7 @@ func OpenWith(ctx context.Context, c *config.Config, o Options) (*App, error) {
 	if _, err := db.Migrate(ctx, a.DB); err != nil {
 		return nil, errors.Join(err, a.DB.Close())
 	}
-	sealer, err := a.sealer(ctx)
+	sealer, err := a.sealer(ctx, o.LostKey)
 	if err != nil {
 		return nil, errors.Join(err, a.DB.Close())
 	}
@@ -136,34 +138,6 @@ func NeedBegun(ctx context.Context, d *db.DB) error {
 			"\"indaba account create\"")
 	}
 	return err
-}
-
-// sealer opens and seals what is secret in the database.
-func (a *App) sealer(ctx context.Context) (*secret.Sealer, error) {
-	sealed, err := gateway.HoldsSecrets(ctx, a.DB)
-	if err == nil && !sealed {
-		sealed, err = source.HoldsSecrets(ctx, a.DB)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !sealed && a.Config.SecretKey == "" {
-		if err := makeData(a.Config); err != nil {
-			return nil, err
-		}
-	}
-	key, err := a.Config.LoadSecretKey(sealed)
-	if err != nil {
-		return nil, err
-	}
-	return secret.New(key)
-}
-
-func databaseURL(c *config.Config) string {
-	if c.Database != "" {
-		return c.Database
-	}
-	return filepath.Join(c.Data, "indaba.db")
 }
 
 // fail hands on what the server cannot live with.
@@ -227,7 +201,8 @@ func (a *App) assemble(sealer *secret.Sealer, o Options) (err error) {
 	}
 	a.Sources = source.New(source.Deps{DB: a.DB, Bots: a.Bots, Seal: sealer, Audit: a.Accounts, Fetch: a.fetches, Load: loader,
 		CheckConfig: sandbox.CheckConfig, Now: now})
-	a.Pushes = httpbot.NewQueue(httpbot.QueueDeps{DB: a.DB, Bots: a.Bots, Egress: a.egress, Now: now, Log: slog.Default()})
+	a.Pushes = httpbot.NewQueue(httpbot.QueueDeps{DB: a.DB, Bots: a.Bots, Egress: a.egress, Now: now, Log: slog.Default(),
+		GivenUp: a.Gateway.NoReply})
 	tags := vumi.NewTags(a.DB, a.Channels)
 	applications := httpbot.Loader(httpbot.Deps{Queue: a.Pushes, Tags: tags, Now: now})
 	a.Searches = message.NewSearches(a.Messages, slog.Default())
@@ -250,7 +225,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	if err := makeData(a.Config); err != nil {
 		return err
 	}
-	if a.release, err = a.DB.Lock(ctx, filepath.Join(a.Config.Data, "indaba.lock")); err != nil {
+	if a.release, err = a.Lock(ctx); err != nil {
 		return err
 	}
 	if a.listener, err = net.Listen("tcp", a.Config.Listen); err != nil {

@@ -3,6 +3,7 @@ package app
 import (
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 
 	"indaba/internal/api/admin"
@@ -10,8 +11,12 @@ import (
 	"indaba/internal/bot/httpbot"
 )
 
+// hooks is where providers reach their channels.
+const hooks = "/channels/"
+
 // faces returns a handler that answers on the paths of the faces and leaves the others to next. It stands before any
-// http.ServeMux because that redirects paths it would have written otherwise.
+// http.ServeMux because that redirects paths it would have written otherwise, which nothing here does: a path with a
+// slash too many outside the faces is none of ours.
 func (a *App) faces(next http.Handler) http.Handler {
 	c := a.Config
 	vumiFace := vumi.New(vumi.Deps{
@@ -28,11 +33,15 @@ func (a *App) faces(next http.Handler) http.Handler {
 		Options: admin.Options{MaxBody: int64(c.MaxBody), MaxTransfers: c.API.Downloads, TokenRequests: c.API.TokenRate,
 			AddressRequests: c.API.AddressRate, TrustProxy: c.TrustProxy}})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch path := r.URL.EscapedPath(); {
-		case strings.HasPrefix(path, admin.Prefix):
+		switch asked := r.URL.EscapedPath(); {
+		case strings.HasPrefix(asked, hooks):
+			a.Gateway.ServeHTTP(w, r)
+		case strings.HasPrefix(asked, admin.Prefix):
 			adminFace.ServeHTTP(w, r)
-		case strings.HasPrefix(path, vumi.Prefix), path == vumi.HealthPath:
+		case strings.HasPrefix(asked, vumi.Prefix), asked == vumi.HealthPath:
 			vumiFace.ServeHTTP(w, r)
+		case path.Clean(asked) != asked:
+			http.NotFound(w, r)
 		default:
 			next.ServeHTTP(w, r)
 		}

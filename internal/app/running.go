@@ -11,10 +11,11 @@ import (
 
 	"indaba/internal/config"
 	"indaba/internal/core"
+	"indaba/internal/db"
 )
 
 // Running tells other processes on this machine how to reach the server of a data directory. It stands in run.json in
-// that directory while the server runs, and stays there when the server is killed: see whether it answers.
+// that directory while the server runs, and stays there when the server is killed.
 type Running struct {
 	URL string `json:"url"` // without a slash at its end
 	PID int    `json:"pid"`
@@ -22,10 +23,11 @@ type Running struct {
 
 const runningFile = "run.json"
 
-// ReadRunning reads what the server of a data directory has written. No file is core.NotFound.
+// ReadRunning reads what the server that runs on a data directory has written. Without one it is core.NotFound, also when
+// one was killed and left its file behind: somebody else may listen on its port by now.
 func ReadRunning(data string) (r Running, err error) {
 	text, err := os.ReadFile(filepath.Join(data, runningFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !db.Locked(lockPath(data)) {
 		return r, core.Errorf(core.NotFound, "no server runs on the data directory %s", data)
 	}
 	if err == nil {
@@ -36,6 +38,9 @@ func ReadRunning(data string) (r Running, err error) {
 	}
 	return r, nil
 }
+
+// lockPath is the file that the server of a data directory holds locked.
+func lockPath(data string) string { return filepath.Join(data, "indaba.lock") }
 
 // announce writes the file in one step, so that nobody reads half of it.
 func announce(data string, addr net.Addr) error {

@@ -17,7 +17,6 @@ const (
 // newServer returns the HTTP server with all that it serves. Every wait has an end.
 func (a *App) newServer() *http.Server {
 	mux := http.NewServeMux()
-	mux.Handle("/channels/", a.Gateway)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "OK") })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
@@ -38,8 +37,8 @@ func (a *App) newServer() *http.Server {
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	if err := a.DB.Ping(ctx); err != nil {
-		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+	if err := a.DB.Writable(ctx); err != nil {
+		http.Error(w, "the database takes no writes", http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = fmt.Fprintln(w, "OK")

@@ -6,6 +6,7 @@ package bot
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"indaba/internal/bot/bundle"
@@ -86,6 +87,8 @@ type Result struct {
 	Outcome js.Outcome
 	Err     string // for the author of the bot; empty for js.Done
 	Sends   []Send
+	// RepliesLater says that replies to Turn.Message may come when the turn is over, by another way than Sends.
+	RepliesLater bool
 	// Commit writes what else belongs into the commit that ends the turn; nil when there is nothing. Turns of one bot that
 	// have one are committed one after the other.
 	Commit   func(context.Context) error
@@ -154,3 +157,17 @@ type Runner interface {
 
 // Loader makes the runner of a version; one per kind. A bot without a program has the zero Version and a nil program.
 type Loader func(b *Bot, v Version, program *bundle.Bundle) (Runner, error)
+
+// Check loads a program as it will be loaded for turns, before it is deployed, and lets it go again.
+func (load Loader) Check(b *Bot, program *bundle.Bundle) error {
+	hash, err := program.Hash()
+	if err != nil {
+		return err
+	}
+	runner, err := load(b, Version{Bot: b.Key, Hash: hash}, program)
+	if err != nil {
+		return fmt.Errorf("the program does not load: %w", err)
+	}
+	runner.Close()
+	return nil
+}

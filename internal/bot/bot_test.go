@@ -131,7 +131,7 @@ func open(t *testing.T, d *db.DB) *place {
 		t.Fatal(err)
 	}
 	p.deploy("one")
-	p.messages.Mailbox.OnSettled(func(m message.Mail, _ int) { p.settled <- m })
+	p.messages.Mailbox.OnSettled(func(m message.Mail, _ bool) { p.settled <- m })
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { _ = p.messages.Mailbox.Run(ctx, p.runtime.Handle) }) // it ends with ctx, without error

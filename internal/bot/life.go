@@ -127,9 +127,12 @@ func nobodyListens(err error) bool {
 // parked, one that comes too late for an archived bot ends like one without a route.
 func (r *Runtime) withoutBot(ctx context.Context, mail message.Mail, err error) error {
 	rest, rests := errors.AsType[*resting](err)
+	broken, isBroken := errors.AsType[*unloadable](err)
 	switch {
+	case isBroken:
+		return r.logged(ctx, broken)
 	case mail.Event != nil && (rests || core.KindOf(err) == core.NotFound):
-		return r.messages.Mailbox.Done(ctx, mail, 0) // nobody wants to know
+		return r.messages.Mailbox.Done(ctx, mail, false) // nobody wants to know
 	case !rests:
 		return err
 	case !rest.bot.Archived():
@@ -142,6 +145,6 @@ func (r *Runtime) withoutBot(ctx context.Context, mail message.Mail, err error) 
 		if err := r.store.Append(ctx, rest.bot.Key, line); err != nil {
 			return err
 		}
-		return r.messages.Mailbox.Done(ctx, mail, 0)
+		return r.messages.Mailbox.Done(ctx, mail, false)
 	})
 }

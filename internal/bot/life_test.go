@@ -34,7 +34,11 @@ func (p *place) turns() int {
 // notify tells the bot of an ack of a message to somebody, and reports whether it was posted.
 func (p *place) notify(key string) {
 	p.t.Helper()
-	m := &core.Message{ID: core.NewMessageID(time.Now()), Account: account, Channel: "c1", To: "+1", Bot: key}
+	m := &core.Message{ID: core.NewMessageID(time.Now()), Account: account, Channel: "c1", Direction: core.Outbound, To: "+1", Bot: key,
+		CreatedAt: time.Now()}
+	if err := p.messages.SendFailed(p.t.Context(), m, "as an example"); err != nil {
+		p.t.Fatal(err)
+	}
 	if err := p.runtime.Notify(p.t.Context(), m, core.Event{Type: core.Ack, MessageID: m.ID}); err != nil {
 		p.t.Fatal(err)
 	}

@@ -87,7 +87,36 @@ func (r *Runtime) unload(key string) {
 	}
 }
 
-// load makes the runner of a bot's current version. A program that does not load is the bot's fault.
+// Check loads a program of a sandbox bot as it will be loaded for turns. One that does not load is core.Invalid, with file
+// and line where they are known: it is not to be deployed.
+func (r *Runtime) Check(program *bundle.Bundle) error {
+	return r.loaders[Sandbox].Check(&Bot{Name: program.Name, Kind: Sandbox}, program)
+}
+
+// unloadable is the error of a bot whose version does not load, which is the bot's fault.
+type unloadable struct {
+	bot   *Bot
+	cause error
+}
+
+// Error says why the version does not load.
+func (e *unloadable) Error() string {
+	return "bot " + e.bot.Name + " does not load: " + e.cause.Error()
+}
+
+// Unwrap returns what becomes of the mail.
+func (e *unloadable) Unwrap() error { return &message.Poison{Reason: core.Storable(e.Error())} }
+
+// logged writes into a bot's log, where its author looks, why it does not load, and returns the error.
+func (r *Runtime) logged(ctx context.Context, e *unloadable) error {
+	line := LogLine{Level: Error, Text: e.Error(), At: r.now()}
+	if err := r.db.Tx(ctx, func(ctx context.Context) error { return r.store.Append(ctx, e.bot.Key, line) }); err != nil {
+		return err
+	}
+	return e
+}
+
+// load makes the runner of a bot's current version.
 func (r *Runtime) load(ctx context.Context, b *Bot) (*live, error) {
 	loader := r.loaders[b.Kind]
 	if loader == nil {
@@ -106,7 +135,7 @@ func (r *Runtime) load(ctx context.Context, b *Bot) (*live, error) {
 	}
 	runner, err := loader(b, version, program)
 	if err != nil {
-		return nil, &message.Poison{Reason: "bot " + b.Name + " does not load: " + err.Error()}
+		return nil, &unloadable{b, err}
 	}
 	return &live{bot: b, config: effective(b, program), runner: runner}, nil
 }

@@ -20,6 +20,9 @@ import (
 type Channels interface {
 	// Line returns what is known of a channel; core.NotFound if there is no such channel.
 	Line(ctx context.Context, key string) (core.Line, error)
+	// Recipient returns an address of a person as the messages that the channel brings in have it; core.NotFound if there is
+	// no such channel.
+	Recipient(ctx context.Context, key, address string) (string, error)
 }
 
 // RuntimeDeps are what a Runtime works with.
@@ -135,14 +138,14 @@ func (r *Runtime) unrouted(ctx context.Context, mail message.Mail, reason string
 		return err
 	}
 	if line.Unroutable == nil && len(routers) == 0 {
-		return r.messages.Refuse(ctx, mail, 0, reason)
+		return r.messages.Refuse(ctx, mail, false, reason)
 	}
 	return r.db.Tx(ctx, func(ctx context.Context) error {
 		if err := r.routes.Passed(ctx, mail.Message.ID, routers); err != nil {
 			return err
 		}
 		if line.Unroutable == nil {
-			return r.messages.Refuse(ctx, mail, 0, reason)
+			return r.messages.Refuse(ctx, mail, false, reason)
 		}
 		return r.farewell(ctx, mail, *line.Unroutable, reason)
 	})
@@ -152,12 +155,12 @@ func (r *Runtime) unrouted(ctx context.Context, mail message.Mail, reason string
 // part of the transaction in ctx. Somebody who has ended the session is told nothing.
 func (r *Runtime) farewell(ctx context.Context, mail message.Mail, text, reason string) error {
 	if mail.Message.SessionEvent == core.SessionClose {
-		return r.messages.Refuse(ctx, mail, 0, reason)
+		return r.messages.Refuse(ctx, mail, false, reason)
 	}
 	if err := r.messages.Send(ctx, r.reply(mail.Message, Send{Content: &text, SessionEvent: core.SessionClose})); err != nil {
 		return err
 	}
-	return r.messages.Refuse(ctx, mail, 1, reason)
+	return r.messages.Refuse(ctx, mail, true, reason)
 }
 
 // routerReply sends what a router itself has to say.
@@ -173,7 +176,7 @@ func (r *Runtime) routerReply(ctx context.Context, mail message.Mail, d routing.
 		if err := r.routes.Passed(ctx, mail.Message.ID, d.Routers); err != nil {
 			return err
 		}
-		return r.messages.Mailbox.Done(ctx, mail, 1)
+		return r.messages.Mailbox.Done(ctx, mail, true)
 	})
 }
 
@@ -185,7 +188,7 @@ func (r *Runtime) turn(ctx context.Context, mail message.Mail, key string, d rou
 	}
 	defer r.release(l)
 	if mail.Event != nil && !l.wantsEvents() {
-		return r.messages.Mailbox.Done(ctx, mail, 0)
+		return r.messages.Mailbox.Done(ctx, mail, false)
 	}
 	t := &Turn{Bot: l.bot, Version: l.bot.Version, Config: l.config, Message: d.Message, Event: mail.Event,
 		Trigger: mail.Trigger != nil, Channel: mail.Channel, Address: mail.Address, Alone: mail.Attempts > 0, Seed: newSeed()}
@@ -232,11 +235,9 @@ func (r *Runtime) commit(ctx context.Context, mail message.Mail, t *Turn, d rout
 		within = func(ctx context.Context, fn func(context.Context) error) error { return r.db.TxOn(ctx, t.Bot.Key, fn) }
 	}
 	return within(ctx, func(ctx context.Context) error {
-		replies := 0
+		reply := res.RepliesLater
 		for _, send := range res.Sends {
-			if send.Reply {
-				replies++
-			}
+			reply = reply || send.Reply
 			if err := r.send(ctx, t, send); err != nil {
 				return err
 			}
@@ -260,7 +261,7 @@ func (r *Runtime) commit(ctx context.Context, mail message.Mail, t *Turn, d rout
 		if err := r.store.keep(ctx, t, res, record); err != nil {
 			return err
 		}
-		return r.messages.Mailbox.Done(ctx, mail, replies)
+		return r.messages.Mailbox.Done(ctx, mail, reply)
 	})
 }
 
@@ -277,8 +278,9 @@ func (r *Runtime) send(ctx context.Context, t *Turn, send Send) error {
 	return r.Dispatch(ctx, m)
 }
 
-// Dispatch sends a message that answers nothing, by the channel that its bot's endpoint leads to. One that cannot leave is
-// kept as failed, and its bot is told by a nack. It belongs into the transaction of what asks for the message.
+// Dispatch sends a message that answers nothing, by the channel that its bot's endpoint leads to, to whom the channel knows
+// by the address. One that cannot leave is kept as failed, and its bot is told by a nack. It belongs into the transaction of
+// what asks for the message.
 func (r *Runtime) Dispatch(ctx context.Context, m *core.Message) error {
 	channel, routers, err := r.routes.Outbound(ctx, m.Account, m.Bot, m.Endpoint)
 	none, unroutable := errors.AsType[*routing.NoRoute](err)
@@ -292,13 +294,17 @@ func (r *Runtime) Dispatch(ctx context.Context, m *core.Message) error {
 		return r.sendFailed(ctx, m, none.Error())
 	}
 	line, err := r.channels.Line(ctx, channel)
+	to := m.To
+	if err == nil {
+		to, err = r.channels.Recipient(ctx, channel, m.To)
+	}
 	if core.KindOf(err) == core.NotFound && err != nil {
 		return r.sendFailed(ctx, m, core.SafeMessage(err))
 	}
 	if err != nil {
 		return err
 	}
-	m.Channel, m.From, m.TransportType = channel, line.Address, line.TransportType
+	m.Channel, m.From, m.To, m.TransportType = channel, line.Address, to, line.TransportType
 	return r.messages.Send(ctx, m)
 }
 

@@ -24,6 +24,9 @@ type Type struct {
 	// Idempotent says that the provider drops a repeated request by our key, so that a request whose fate is unknown
 	// may simply be repeated.
 	Idempotent bool
+	// Phones says that Receive writes the people as Phone does. What goes out to them is addressed in the same way, so that
+	// replies, delivery reports and the order of messages meet under one address.
+	Phones bool
 	// PerSecond is the provider's default rate for one channel, messages per second; 0 means no limit. The setting
 	// "rate" overrides it.
 	PerSecond float64

@@ -18,8 +18,9 @@ const (
 	defaultTimeout   = 10 * time.Second
 	maxResponseBytes = 1 << 20
 	maxExcerptBytes  = 200
-	maxRetryAfter    = time.Hour
 	idleConnsPerHost = 64
+	// What names a longer time than this is not believed: unless a setting says otherwise, the message is given up by then.
+	maxRetryAfter = 24 * time.Hour
 	// A request on a connection that the provider is just closing for want of use may have arrived or not. Providers
 	// close after a minute or so; we close before they do.
 	idleConnTimeout    = 15 * time.Second
@@ -76,16 +77,21 @@ func (c *Client) ForChannel(t Type, settings map[string]string) *Client {
 // CloseIdleConnections closes connections that no request uses.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// Response is a provider's whole answer.
+// Response is a provider's answer.
 type Response struct {
-	Status int
-	Header http.Header
-	Body   []byte
+	Status   int
+	Header   http.Header
+	Body     []byte
+	TooLarge bool // the body is the beginning of one that is larger than 1 MiB
+	// Repeated says that the request was made more than once, as it may be when it has an idempotency key, and that the
+	// first one may have arrived.
+	Repeated bool
 }
 
 // Do sends a request and reads the answer. The error is nil for a 2xx answer and else a *SendError whose class says
-// what to do; with an answer other than 2xx it returns the response too, for what the provider writes in it. When an
-// answer cannot be read to its end the class is UnknownResult, unless its status already says that it was refused.
+// what to do. When an answer cannot be read to its end the class is UnknownResult, unless its status already says that it
+// was refused. Whenever there was an answer it returns the response too: for what the provider writes in it, and for those
+// to whom the status of a broken one says enough.
 func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -100,18 +106,19 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	}
 	defer func() { _ = answer.Body.Close() }() // it was read; there is nothing to do about an error
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxResponseBytes+1))
-	if err == nil && len(body) > maxResponseBytes {
+	tooLarge := len(body) > maxResponseBytes
+	if tooLarge {
 		err = errors.New("the answer is larger than 1 MiB")
 	}
-	response := &Response{Status: answer.StatusCode, Header: answer.Header, Body: body}
+	response := &Response{Status: answer.StatusCode, Header: answer.Header, Body: body, TooLarge: tooLarge, Repeated: sent.repeated()}
 	if refusal := c.Classify(response); refusal != nil {
-		if refusal.Class == Retry && sent.repeated() {
+		if refusal.Class == Retry && response.Repeated {
 			refusal.Class = UnknownResult // of the try before this one, which the transport repeated
 		}
 		return response, refusal
 	}
 	if err != nil {
-		return nil, c.failed(req, true, err)
+		return response, c.failed(req, true, err)
 	}
 	return response, nil
 }
@@ -180,8 +187,8 @@ func (w *watch) trace(req *http.Request) *httptrace.ClientTrace {
 	}
 }
 
-// RetryAfter reads a Retry-After header, seconds or a date (RFC 9110 10.2.3). It returns at most one hour, and 0 when
-// there is none or it lies in the past.
+// RetryAfter reads a Retry-After header, seconds or a date (RFC 9110 10.2.3). It returns at most 24 hours, and 0
+// when there is none or it lies in the past.
 func RetryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds > 0 {

@@ -84,8 +84,8 @@ func TestHugeAnswers(t *testing.T) {
 		if fits && (err != nil || len(answer.Body) != size) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
-		if !fits && failure(t, err).Class != channel.UnknownResult {
-			t.Errorf("%d bytes: %v", size, err)
+		if !fits && (failure(t, err).Class != channel.UnknownResult || answer == nil || answer.Status != 200 || !answer.TooLarge) {
+			t.Errorf("%d bytes: %v %+v", size, err, answer)
 		}
 		server.Close()
 	}
@@ -128,11 +128,12 @@ func TestRequestsAreNotRepeatedOnUsedConnections(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
+	const day = 24 * time.Hour
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
 		"": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "0.5": 500 * time.Millisecond, "-7": 0, "soon": 0,
-		"NaN": 0, "1e300": time.Hour, "99999999": time.Hour, "Sun, 01 Mar 2026 12:02:00 GMT": 2 * time.Minute,
-		"Sun, 01 Mar 2026 11:00:00 GMT": 0, "Sun, 01 Mar 2099 11:00:00 GMT": time.Hour,
+		"NaN": 0, "7200": 2 * time.Hour, "1e300": day, "99999999": day, "Inf": day, "Sun, 01 Mar 2026 12:02:00 GMT": 2 * time.Minute,
+		"Sun, 01 Mar 2026 11:00:00 GMT": 0, "Sun, 01 Mar 2026 20:00:00 GMT": 8 * time.Hour, "Sun, 01 Mar 2099 11:00:00 GMT": day,
 	} {
 		if got := channel.RetryAfter(http.Header{"Retry-After": {value}}, now); got != want {
 			t.Errorf("%q: %v, want %v", value, got, want)
@@ -172,16 +173,16 @@ func TestRefusalOfARepeatLeavesDoubt(t *testing.T) {
 	}))
 	defer server.Close()
 	c := newClient(t, nil)
-	send := func() error {
+	send := func() (*channel.Response, error) {
 		req := post(t, server.URL, "hi")
 		req.Header.Set("Idempotency-Key", "k")
-		_, err := c.Do(t.Context(), req)
-		return err
+		return c.Do(t.Context(), req)
 	}
-	if err := send(); err != nil {
-		t.Fatal(err)
+	if answer, err := send(); err != nil || answer.Repeated {
+		t.Fatal(answer, err)
 	}
-	if f := failure(t, send()); f.Class != channel.UnknownResult || requests.Load() != 3 {
-		t.Fatalf("%v after %d requests", f, requests.Load())
+	answer, err := send()
+	if f := failure(t, err); f.Class != channel.UnknownResult || requests.Load() != 3 || !answer.Repeated {
+		t.Fatalf("%v after %d requests, answer %+v", f, requests.Load(), answer)
 	}
 }

@@ -1,22 +1,29 @@
 package channel
 
-import "strings"
+import (
+	"strings"
 
-// Phone returns a telephone number in E.164 with a leading + when the text is an international number: one that begins
-// with + or 00, or at least eleven digits without a leading zero, with the usual spaces, dots, dashes and brackets.
-// Anything else, such as a short code, a name or a national number, comes back as it is, trimmed: it cannot be read
-// without knowing the country.
-func Phone(text string) string {
-	text = strings.TrimSpace(text)
-	number := strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "").Replace(text)
-	digits, shortest := number, 11
-	if rest, marked := strings.CutPrefix(number, "+"); marked {
-		digits, shortest = rest, 7
-	} else if rest, marked := strings.CutPrefix(number, "00"); marked {
-		digits, shortest = rest, 7
+	"indaba/internal/core"
+)
+
+// Phone is [core.Phone]: how adapters write the telephone numbers that providers tell them.
+func Phone(text string) string { return core.Phone(text) }
+
+// Recipient returns the address of a person, however somebody wrote it, as messages from that person have it.
+func (t Type) Recipient(address string) string {
+	if t.Phones {
+		return Phone(address)
 	}
-	if len(digits) < shortest || len(digits) > 15 || digits[0] == '0' || strings.Trim(digits, "0123456789") != "" {
-		return text
+	return strings.TrimSpace(address)
+}
+
+// CheckRecipient returns a *SendError of class Recipient unless an address stands for one person only. It is for channels
+// whose people are telephone numbers: there, what a provider takes for several numbers would reach people whom nobody has
+// looked up among the opt-outs.
+func CheckRecipient(address string) error {
+	if core.OneRecipient(address) {
+		return nil
 	}
-	return "+" + digits
+	return &SendError{Class: Recipient, Message: "this is not the address of one person: it is empty, or has a comma, a semicolon, " +
+		"a control character or several numbers in it"}
 }

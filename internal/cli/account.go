@@ -34,14 +34,14 @@ func viewAccount(a *account.Account) accountView {
 
 type accountCreate struct {
 	Name   string `arg:"" help:"Its name, for people."`
-	Parent string `placeholder:"KEY|NAME" help:"The account that it belongs to."`
+	Parent given  `placeholder:"KEY|NAME" help:"The account that it belongs to."`
 }
 
 func (c *accountCreate) Run(i *invocation) error {
 	return i.open(app.Options{}, func(ctx context.Context, a *app.App) error {
 		parent := ""
 		if c.Parent != "" {
-			above, err := i.findAccount(ctx, a, c.Parent)
+			above, err := i.findAccount(ctx, a, string(c.Parent))
 			if err != nil {
 				return err
 			}
@@ -159,13 +159,13 @@ func (c *accountKeywords) Run(i *invocation) error {
 }
 
 type auditCommand struct {
-	Limit int `short:"n" default:"50" help:"How many entries."`
+	Limit amount `short:"n" default:"50" help:"How many entries."`
 }
 
 // Run prints the newest entries of the audit log.
 func (c *auditCommand) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, key string) error {
-		entries, err := a.Accounts.AuditLog(ctx, key, c.Limit, 0)
+		entries, err := a.Accounts.AuditLog(ctx, key, int(c.Limit), 0)
 		if err != nil {
 			return err
 		}

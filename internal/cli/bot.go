@@ -75,27 +75,30 @@ func (n *botName) with(i *invocation, do func(context.Context, *app.App, *bot.Bo
 
 type botDeploy struct {
 	Dir string `arg:"" type:"existingdir" help:"The folder of the bot."`
-	Bot string `placeholder:"KEY|NAME" help:"The bot to deploy to, if not the one of the folder's name, which is made when there is none."`
+	Bot given  `placeholder:"KEY|NAME" help:"The bot to deploy to, if not the one of the folder's name, which is made when there is none."`
 	New bool   `name:"create" help:"Make the bot of --bot when there is none."`
-	App string `name:"app" placeholder:"NAME" help:"Which app, in a folder that builds several."`
+	App given  `name:"app" placeholder:"NAME" help:"Which app, in a folder that builds several."`
 }
 
 func (c *botDeploy) Run(i *invocation) error {
 	if c.New && c.Bot == "" {
 		return misused("--create goes with --bot: the bot of the folder's name is made anyway")
 	}
-	program, err := i.readBundle(c.Dir, c.App)
+	program, err := i.readBundle(c.Dir, string(c.App))
 	if err != nil {
 		return err
 	}
 	for _, warning := range program.Warnings {
 		_, _ = fmt.Fprintln(i.stderr, "warning:", warning)
 	}
-	name := c.Bot
+	name := string(c.Bot)
 	if name == "" {
 		name = program.Name
 	}
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
+		if err := a.Runtime.Check(program); err != nil {
+			return err
+		}
 		b, err := c.find(ctx, a, account, name)
 		if err != nil {
 			return err
@@ -217,7 +220,14 @@ func (c *botUse) Run(i *invocation) error {
 }
 
 func (i *invocation) use(ctx context.Context, a *app.App, b *bot.Bot, version int64) error {
-	if err := a.Bots.Use(ctx, b.Account, b.Key, version); err != nil {
+	program, err := a.Bots.Program(ctx, b.Key, version)
+	if err == nil {
+		err = a.Runtime.Check(program)
+	}
+	if err == nil {
+		err = a.Bots.Use(ctx, b.Account, b.Key, version)
+	}
+	if err != nil {
 		return err
 	}
 	b.Version = version
@@ -251,10 +261,16 @@ func (c *botPush) Run(i *invocation) error {
 		if !b.HasProgram() {
 			return core.Errorf(core.Conflict, "bot %s is an application elsewhere, which begins by sending a message itself", b.Name)
 		}
-		if err := a.Runtime.Trigger(ctx, b.Account, b.Key, c.Address); err != nil {
+		err := a.DB.TxOn(ctx, b.Account, func(ctx context.Context) error {
+			if err := a.Runtime.Trigger(ctx, b.Account, b.Key, c.Address); err != nil {
+				return err
+			}
+			return a.Accounts.Audit(ctx, b.Account, "bot.push", b.Key, map[string]string{"address": c.Address})
+		})
+		if err != nil {
 			return err
 		}
 		return i.say(map[string]string{"bot": b.Key, "address": c.Address},
-			"Bot %s will begin with %s as soon as a server runs on this database.", b.Name, c.Address)
+			"Bot %s begins with %s: at once if a server runs on this database, else when one does.", b.Name, oneLine(c.Address))
 	})
 }

@@ -1,7 +1,10 @@
 package cli_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,6 +94,8 @@ func TestTokensOfConversations(t *testing.T) {
 		_ = answer.Body.Close() // its status is what counts
 		return answer.StatusCode
 	}
+	var first []string
+	p.object(&first, "bot", "token", "list", "shop")
 	var second, third struct{ Name, Token string }
 	p.object(&second, "bot", "token", "create", "shop")
 	if got := []int{status(b.Token), status(second.Token), status("wrong")}; got[0] != 200 || got[1] != 200 || got[2] != 401 {
@@ -110,8 +115,24 @@ func TestTokensOfConversations(t *testing.T) {
 	if r := p.run("bot", "token", "revoke", "shop", second.Name); r.status != 1 {
 		t.Errorf("revoked twice: status %d", r.status)
 	}
-	if audit := p.must("audit"); !strings.Contains(audit, "bot.tokens") || strings.Contains(audit, third.Token) {
+	if audit := p.must("audit"); strings.Contains(audit, third.Token) {
 		t.Errorf("the audit log:\n%s", audit)
+	}
+	var entries []struct {
+		Action string
+		Detail json.RawMessage
+	}
+	p.object(&entries, "audit")
+	var changes []string
+	for _, e := range entries {
+		if e.Action == "bot.tokens" {
+			changes = append(changes, strings.Join(strings.Fields(string(e.Detail)), ""))
+		}
+	}
+	want := []string{fmt.Sprintf(`{"created":[%q],"revoked":[%q]}`, third.Name, first[0]),
+		fmt.Sprintf(`{"created":[],"revoked":[%q]}`, second.Name), fmt.Sprintf(`{"created":[%q],"revoked":[]}`, second.Name)}
+	if !slices.Equal(changes, want) {
+		t.Errorf("audited %q, want %q", changes, want)
 	}
 	server.signal(syscall.SIGTERM)
 	server.end()

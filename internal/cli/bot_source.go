@@ -60,7 +60,10 @@ func (c *botSourceList) Run(i *invocation) error {
 		views, rows := make([]sourceView, len(sources)), make([][]string, len(sources))
 		for n, from := range sources {
 			url := from.Redacted()
-			if c.Reveal {
+			switch {
+			case from.Unopened != nil:
+				url = from.Unopened.Error()
+			case c.Reveal:
 				url = from.URL
 			}
 			views[n] = sourceView{from.Target, url, from.SetAt}

@@ -85,7 +85,7 @@ func conversationOf(b *bot.Bot) (httpbot.Settings, error) {
 	return httpbot.ReadSettings(b.Config)
 }
 
-// changeTokens replaces the tokens of a bot by what change makes of them, and notes it.
+// changeTokens replaces the tokens of a bot by what change makes of them, and notes which are new and which have ended.
 func changeTokens(ctx context.Context, a *app.App, b *bot.Bot, change func(entries []string) ([]string, error)) error {
 	return a.DB.TxOn(ctx, b.Account, func(ctx context.Context) error {
 		current, err := a.Bots.Get(ctx, b.Account, b.Key)
@@ -96,12 +96,20 @@ func changeTokens(ctx context.Context, a *app.App, b *bot.Bot, change func(entri
 		if err != nil {
 			return err
 		}
+		before := tokenNames(settings)
 		if settings.APITokens, err = change(settings.APITokens); err != nil {
 			return err
 		}
+		after := tokenNames(settings)
 		if err := saveSettings(ctx, a, current, settings); err != nil {
 			return err
 		}
-		return a.Accounts.Audit(ctx, b.Account, "bot.tokens", b.Key, tokenNames(settings))
+		return a.Accounts.Audit(ctx, b.Account, "bot.tokens", b.Key, map[string][]string{"created": without(after, before),
+			"revoked": without(before, after)})
 	})
+}
+
+// without returns the names that are not among the others.
+func without(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
 }

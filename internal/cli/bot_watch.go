@@ -22,13 +22,13 @@ const followEvery = 300 * time.Millisecond
 
 type botLogs struct {
 	botName
-	Limit  int  `short:"n" default:"50" help:"How many lines."`
-	Follow bool `short:"f" help:"Go on with new lines until interrupted. With --json each line is one object."`
+	Limit  amount `short:"n" default:"50" help:"How many lines."`
+	Follow bool   `short:"f" help:"Go on with new lines until interrupted. With --json each line is one object."`
 }
 
 func (c *botLogs) Run(i *invocation) error {
 	return c.with(i, func(ctx context.Context, a *app.App, b *bot.Bot) error {
-		lines, last, err := a.Bots.Log(ctx, b.Key, c.Limit, 0)
+		lines, last, err := a.Bots.Log(ctx, b.Key, int(c.Limit), 0)
 		if err != nil {
 			return err
 		}
@@ -84,28 +84,17 @@ func (i *invocation) stream(lines []bot.LogLine) error {
 
 func writeLines(w io.Writer, lines []bot.LogLine) error {
 	for _, line := range lines {
-		if _, err := fmt.Fprintf(w, "%s %-8s %s\n", at(line.At), line.Level, printable(line.Text)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s %-8s %s\n", at(line.At), line.Level, core.Printable(line.Text)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// printable keeps line breaks and takes away what could do things to a terminal.
-func printable(text string) string {
-	lines := strings.Split(text, "\n")
-	for n, line := range lines {
-		if line != "" {
-			lines[n] = oneLine(line)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
 type botTurns struct {
 	botName
-	Turn  int64 `arg:"" optional:"" help:"The number of a turn to show whole."`
-	Limit int   `short:"n" default:"20" help:"How many turns."`
+	Turn  int64  `arg:"" optional:"" help:"The number of a turn to show whole."`
+	Limit amount `short:"n" default:"20" help:"How many turns."`
 }
 
 func (c *botTurns) Run(i *invocation) error {
@@ -113,7 +102,7 @@ func (c *botTurns) Run(i *invocation) error {
 		if c.Turn != 0 {
 			return i.showTurn(ctx, a, b, c.Turn)
 		}
-		turns, err := a.Bots.Turns(ctx, b.Key, c.Limit)
+		turns, err := a.Bots.Turns(ctx, b.Key, int(c.Limit))
 		if err != nil {
 			return err
 		}

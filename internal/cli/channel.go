@@ -38,6 +38,7 @@ type channelView struct {
 	Address   string            `json:"address"`
 	Enabled   bool              `json:"enabled"`
 	Trouble   string            `json:"trouble,omitempty"`
+	Problem   string            `json:"problem,omitempty"` // why there are no settings
 	Webhook   string            `json:"webhook"`
 	Settings  map[string]string `json:"settings"`
 	CreatedAt time.Time         `json:"created_at"`
@@ -51,7 +52,11 @@ func (i *invocation) viewChannel(c *gateway.Channel, reveal bool) channelView {
 		}
 		settings = t.Redacted(c.Settings)
 	}
-	return channelView{c.Key, c.Name, c.Type, c.Address, c.Enabled, c.Trouble, i.webhook(c.Key, settings), settings, c.CreatedAt}
+	view := channelView{c.Key, c.Name, c.Type, c.Address, c.Enabled, c.Trouble, "", i.webhook(c.Key, settings), settings, c.CreatedAt}
+	if c.Unopened != nil { // the path of the webhook is a setting
+		view.Problem, view.Webhook = c.Unopened.Error(), ""
+	}
+	return view
 }
 
 // webhook returns the URL that a provider calls, with the secret path where the channel has one.
@@ -81,6 +86,10 @@ func (i *invocation) baseURL() string {
 
 func (v channelView) state() string {
 	switch {
+	case v.Problem == gateway.ErrGivenUp.Error():
+		return "off: settings given up"
+	case v.Problem != "":
+		return "settings cannot be opened"
 	case !v.Enabled:
 		return "off"
 	case v.Trouble != "":
@@ -93,6 +102,9 @@ func (i *invocation) showChannel(c *gateway.Channel, reveal bool) error {
 	view := i.viewChannel(c, reveal)
 	lines := []field{{"key", view.Key}, {"name", view.Name}, {"type", view.Type}, {"address", view.Address},
 		{"state", view.state()}, {"webhook", view.Webhook}, {"created", at(view.CreatedAt)}}
+	if view.Problem != "" {
+		lines = append(lines, field{"problem", view.Problem})
+	}
 	for _, name := range slices.Sorted(maps.Keys(view.Settings)) {
 		lines = append(lines, field{"setting " + name, view.Settings[name]})
 	}
@@ -189,7 +201,7 @@ func (n *channelName) with(i *invocation, reveal bool, do func(context.Context, 
 		if err := do(ctx, a, c); err != nil {
 			return err
 		}
-		if c, err = a.Channels.Get(ctx, account, c.Key); err != nil {
+		if c, err = a.Channels.Known(ctx, account, c.Key); err != nil {
 			return err
 		}
 		return i.showChannel(c, reveal)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -35,6 +36,7 @@ type commands struct {
 	Demo    demoCommand     `cmd:"" help:"Run a server with sample channels and bots to try."`
 	Check   configCommand   `cmd:"" name:"config" help:"Print the settings, where each comes from, and what is wrong with them."`
 	Migrate migrateCommand  `cmd:"" help:"Bring the database to this program's schema."`
+	LostKey lostKeyCommand  `cmd:"" name:"lost-key" help:"Show what the secret key does not open, and give it up when the right key is lost."`
 	Version versionCommand  `cmd:"" help:"Print the version of this program."`
 	Tenant  accountCommands `cmd:"" name:"account" help:"Accounts: the tenants that everything else belongs to."`
 	Token   tokenCommands   `cmd:"" help:"API tokens, by which programs act for an account."`
@@ -57,8 +59,11 @@ type commands struct {
 // Main runs one command and returns the exit status of the program: 0 when it did what was asked, 1 when it could not,
 // and 2 when the command line makes no sense. args does not hold the program's name; environ is as os.Environ gives it.
 func Main(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help":
+		args = append(slices.Clone(args[1:]), "--help")
 	}
 	var c commands
 	sources := config.NewSources(environ)
@@ -79,11 +84,12 @@ func Main(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int
 	if exited {
 		return exitOK
 	}
+	if mistake, ok := errors.AsType[*config.SourceError](err); ok {
+		complain(stderr, mistake)
+		return exitFailure
+	}
 	if err != nil {
 		complain(stderr, err)
-		if e, ok := errors.AsType[*kong.ParseError](err); ok && e.ExitCode() == exitFailure {
-			return exitFailure // what the settings file or the environment says cannot be read
-		}
 		_, _ = fmt.Fprintln(stderr, "Run it with --help to see what there is.")
 		return exitUsage
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"indaba/internal/bot/js"
 	"indaba/internal/cli"
 	"indaba/internal/db"
 	"indaba/internal/db/dbtest"
@@ -21,6 +22,7 @@ var update = flag.Bool("update", false, "write what is printed into the golden f
 const reexec = "INDABA_TEST_REEXEC"
 
 func TestMain(m *testing.M) {
+	js.ServeChild()
 	if os.Getenv(reexec) != "" {
 		os.Exit(cli.Main(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 	}
@@ -114,6 +116,16 @@ func TestHelp(t *testing.T) {
 	}
 	golden(t, "help", stdout.String())
 	golden(t, "help-bot-deploy", p.must("bot", "deploy", "--help"))
+	for _, command := range [][]string{{}, {"bot"}, {"bot", "deploy"}} {
+		stdout.Reset()
+		status := cli.Main(append([]string{"help"}, command...), nil, strings.NewReader(""), &stdout, &stderr)
+		if want := p.must(append(command, "--help")...); status != 0 || stdout.String() != want {
+			t.Errorf("help %v: status %d\n%s", command, status, stdout.String())
+		}
+	}
+	if help := p.must("contact", "search", "--help"); !strings.Contains(help, "write --") {
+		t.Errorf("it does not say how to begin with a minus:\n%s", help)
+	}
 	if help := p.must("serve", "--help"); !strings.Contains(help, "INDABA_BOT_CPU") {
 		t.Errorf("the help of serve does not explain the settings:\n%s", help)
 	}
@@ -268,6 +280,14 @@ func TestConfig(t *testing.T) {
 	}
 	if len(view.Problems) != 0 || view.Settings["listen"].Origin != "default" {
 		t.Errorf("got %+v", view)
+	}
+	file := filepath.Join(t.TempDir(), "a # b.yaml")
+	if err := os.WriteFile(file, []byte("kv_quota: 7\npublic_url: https://a.example # theirs\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.object(&view, "--config", file, "config")
+	if got := view.Settings["kv_quota"]; got.Value != "7" || got.Origin != file+":1" {
+		t.Errorf("a value from %s is shown as %+v", file, got)
 	}
 }
 

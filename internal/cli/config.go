@@ -3,6 +3,8 @@ package cli
 import (
 	"io"
 	"strings"
+
+	"indaba/internal/config"
 )
 
 type configCommand struct{}
@@ -10,37 +12,32 @@ type configCommand struct{}
 // Run prints the settings and fails if they make no sense.
 func (*configCommand) Run(i *invocation) error {
 	problem := i.config.Check()
-	var text strings.Builder
-	if err := i.config.Print(&text, i.sources); err != nil {
+	settings, err := i.config.Show(i.sources)
+	if err != nil {
 		return err
 	}
-	err := i.print(settingsView(text.String(), problem), func(w io.Writer) error {
-		_, err := io.WriteString(w, text.String())
-		return err
-	})
+	err = i.print(settingsView(settings, problem), func(w io.Writer) error { return i.config.Print(w, i.sources) })
 	if err != nil {
 		return err
 	}
 	return problem
 }
 
-// settingsView is the printed settings as an object, with what is wrong with them. Hidden values stay hidden.
-func settingsView(printed string, problem error) any {
+// settingsView is the settings as an object, with what is wrong with them. Hidden values stay hidden.
+func settingsView(settings []config.Shown, problem error) any {
 	type setting struct {
 		Value  string `json:"value"`
 		Origin string `json:"origin"`
 	}
-	settings := map[string]setting{}
-	for line := range strings.Lines(printed) {
-		end := strings.LastIndex(line, " # ")
-		name, value, _ := strings.Cut(strings.TrimPrefix(line[:max(end, 0)], "# "), ": ")
-		settings[name] = setting{value, strings.TrimSpace(line[end+3:])}
+	view := map[string]setting{}
+	for _, one := range settings {
+		view[one.Name] = setting{one.Value, one.Origin}
 	}
 	problems := []string{}
 	if problem != nil {
 		problems = strings.Split(problem.Error(), "\n")
 	}
-	return map[string]any{"settings": settings, "problems": problems}
+	return map[string]any{"settings": view, "problems": problems}
 }
 
 // defaulted reports whether nobody gave a setting.

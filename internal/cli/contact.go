@@ -22,20 +22,20 @@ type contactCommands struct {
 }
 
 type contactList struct {
-	Limit int `short:"n" default:"20" help:"How many contacts."`
+	Limit amount `short:"n" default:"20" help:"How many contacts."`
 }
 
 func (c *contactList) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		return i.listContacts(c.Limit, func(cursor string, limit int) (contact.Page, error) {
+		return i.listContacts(int(c.Limit), func(cursor string, limit int) (contact.Page, error) {
 			return a.Contacts.List(ctx, account, cursor, limit)
 		})
 	})
 }
 
 type contactSearch struct {
-	Query string `arg:"" help:"A query in Lucene's syntax over the fields of contacts."`
-	Limit int    `short:"n" default:"20" help:"How many contacts."`
+	Query string `arg:"" help:"A query in Lucene's syntax over the fields of contacts. Before one that begins with a minus, write --."`
+	Limit amount `short:"n" default:"20" help:"How many contacts."`
 }
 
 func (c *contactSearch) Run(i *invocation) error {
@@ -43,7 +43,7 @@ func (c *contactSearch) Run(i *invocation) error {
 		if err := a.Contacts.CheckQuery(c.Query); err != nil {
 			return err
 		}
-		return i.listContacts(c.Limit, func(cursor string, limit int) (contact.Page, error) {
+		return i.listContacts(int(c.Limit), func(cursor string, limit int) (contact.Page, error) {
 			return a.Contacts.SearchPage(ctx, account, c.Query, cursor, limit)
 		})
 	})
@@ -51,9 +51,6 @@ func (c *contactSearch) Run(i *invocation) error {
 
 // listContacts shows up to limit contacts out of pages.
 func (i *invocation) listContacts(limit int, next func(cursor string, limit int) (contact.Page, error)) error {
-	if limit < 1 {
-		return misused("-n is %d: ask for one at least", limit)
-	}
 	views := []contact.Contact{}
 	for cursor := ""; ; {
 		page, err := next(cursor, min(limit-len(views), contact.MaxPage))

@@ -15,8 +15,8 @@ import (
 type contactExport struct {
 	Output  string   `short:"o" type:"path" placeholder:"FILE" help:"The file to write. Otherwise standard output."`
 	Format  string   `enum:",csv,jsonl" default:"" placeholder:"csv|jsonl" help:"Otherwise what the name of the file ends in, or csv."`
-	Group   string   `placeholder:"KEY|NAME" help:"Only the members of this group."`
-	Query   string   `placeholder:"QUERY" help:"Only contacts that this query matches."`
+	Group   given    `placeholder:"KEY|NAME" help:"Only the members of this group."`
+	Query   given    `placeholder:"QUERY" help:"Only contacts that this query matches."`
 	Columns []string `placeholder:"NAME,..." help:"The columns of a CSV file, such as msisdn,name,extra.city. Otherwise all that there are."`
 }
 
@@ -29,11 +29,17 @@ func (c *contactExport) Run(i *invocation) error {
 			format = transfer.JSONL
 		}
 	}
+	if format == transfer.CSV && c.Output == "" && i.json {
+		return errNotJSON
+	}
+	if c.Columns != nil && len(c.Columns) == 0 {
+		return misused("--columns: it is empty: give it a value, or leave the flag away")
+	}
 	if format == transfer.JSONL && c.Columns != nil {
 		return misused("--columns is for CSV: JSON lines hold whole records")
 	}
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) (err error) {
-		e, err := a.Transfer.Export(ctx, account, transfer.Selection{Group: c.Group, Query: c.Query}, c.Columns)
+		e, err := a.Transfer.Export(ctx, account, transfer.Selection{Group: string(c.Group), Query: string(c.Query)}, c.Columns)
 		if err != nil {
 			return err
 		}

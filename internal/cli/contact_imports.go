@@ -18,12 +18,12 @@ type importCommands struct {
 }
 
 type importsList struct {
-	Limit int `short:"n" default:"20" help:"How many imports."`
+	Limit amount `short:"n" default:"20" help:"How many imports."`
 }
 
 func (c *importsList) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		found, err := a.Transfer.List(ctx, account, "", c.Limit)
+		found, err := a.Transfer.List(ctx, account, "", int(c.Limit))
 		if err != nil {
 			return err
 		}

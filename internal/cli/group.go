@@ -78,23 +78,25 @@ func (*groupList) Run(i *invocation) error {
 }
 
 type groupCreate struct {
-	Name  string  `arg:"" help:"Its name, for people and in other commands."`
-	Query *string `placeholder:"QUERY" help:"Its members are the contacts that this matches, such as 'extras-city:Joburg AND msisdn:\\+27*'; without it they are those that are put into it."`
+	Name  string `arg:"" help:"Its name, for people and in other commands."`
+	Query given  `placeholder:"QUERY" help:"Its members are the contacts that this matches, such as 'extras-city:Joburg AND msisdn:\\+27*'; without it they are those that are put into it."`
 }
 
 func (c *groupCreate) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		if c.Query != nil {
-			if err := a.Contacts.CheckQuery(*c.Query); err != nil {
+		var query *string
+		if c.Query != "" {
+			if err := a.Contacts.CheckQuery(string(c.Query)); err != nil {
 				return err
 			}
+			query = new(string(c.Query))
 		}
 		var made contact.Group
 		err := a.DB.TxOn(ctx, account, func(ctx context.Context) (err error) {
-			if made, err = a.Contacts.CreateGroup(ctx, account, c.Name, c.Query); err != nil {
+			if made, err = a.Contacts.CreateGroup(ctx, account, c.Name, query); err != nil {
 				return err
 			}
-			return a.Accounts.Audit(ctx, account, "group.create", made.Key, map[string]any{"name": c.Name, "query": c.Query})
+			return a.Accounts.Audit(ctx, account, "group.create", made.Key, map[string]any{"name": c.Name, "query": query})
 		})
 		if err != nil {
 			return err
@@ -146,13 +148,13 @@ func (c *groupShow) Run(i *invocation) error {
 
 type groupMembers struct {
 	groupName
-	Limit int `short:"n" default:"100" help:"How many; 0 for all."`
+	Limit amountOrAll `short:"n" default:"100" help:"How many; 0 for all."`
 }
 
 func (c *groupMembers) Run(i *invocation) error {
 	return c.with(i, func(ctx context.Context, a *app.App, g contact.Group) error {
 		members, rows := []contact.Contact{}, [][]string{}
-		for cursor := ""; c.Limit == 0 || len(members) < c.Limit; {
+		for cursor := ""; c.Limit == 0 || len(members) < int(c.Limit); {
 			page, err := a.Contacts.Members(ctx, g.Account, g.Key, cursor, contact.MaxPage)
 			if err != nil {
 				return err
@@ -163,7 +165,7 @@ func (c *groupMembers) Run(i *invocation) error {
 			}
 		}
 		if c.Limit > 0 {
-			members = members[:min(len(members), c.Limit)]
+			members = members[:min(len(members), int(c.Limit))]
 		}
 		for _, m := range members {
 			rows = append(rows, []string{m.Key, m.Msisdn, text(m.Name), text(m.Surname), at(m.CreatedAt)})

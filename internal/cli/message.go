@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"indaba/internal/app"
+	"indaba/internal/bot/vumiwire"
 	"indaba/internal/contact"
 	"indaba/internal/core"
 	"indaba/internal/message"
@@ -60,34 +61,34 @@ func content(m *core.Message) string {
 
 // messageFilter says which messages a command is about.
 type messageFilter struct {
-	Bot     string `placeholder:"KEY|NAME" help:"Only messages that this bot got or sent."`
-	Channel string `placeholder:"KEY|NAME" help:"Only messages of this channel."`
-	Address string `placeholder:"+27…" help:"Only messages with this person, as the channel writes the address."`
-	Since   string `placeholder:"TIME" help:"Only from this time on: 2026-03-01, or 2026-03-01T08:00:00Z, in UTC unless it says otherwise."`
-	Until   string `placeholder:"TIME" help:"Only up to this time."`
+	Bot     given `placeholder:"KEY|NAME" help:"Only messages that this bot got or sent."`
+	Channel given `placeholder:"KEY|NAME" help:"Only messages of this channel."`
+	Address given `placeholder:"+27…" help:"Only messages with this person, as the channel writes the address."`
+	Since   given `placeholder:"TIME" help:"Only from this time on: 2026-03-01, or 2026-03-01T08:00:00Z, in UTC unless it says otherwise."`
+	Until   given `placeholder:"TIME" help:"Only up to this time."`
 }
 
 // selection returns what the filter means.
 func (f *messageFilter) selection(ctx context.Context, a *app.App, account string) (sel message.Selection, err error) {
-	sel = message.Selection{Account: account, Address: f.Address}
+	sel = message.Selection{Account: account, Address: string(f.Address)}
 	if f.Bot != "" {
-		b, err := a.Bots.Find(ctx, account, f.Bot)
+		b, err := a.Bots.Find(ctx, account, string(f.Bot))
 		if err != nil {
 			return sel, err
 		}
 		sel.Bot = b.Key
 	}
 	if f.Channel != "" {
-		c, err := a.Channels.Find(ctx, account, f.Channel)
+		c, err := a.Channels.Find(ctx, account, string(f.Channel))
 		if err != nil {
 			return sel, err
 		}
 		sel.Channel = c.Key
 	}
-	if sel.From, err = readMoment("--since", f.Since); err != nil {
+	if sel.From, err = readMoment("--since", string(f.Since)); err != nil {
 		return sel, err
 	}
-	sel.Until, err = readMoment("--until", f.Until)
+	sel.Until, err = readMoment("--until", string(f.Until))
 	return sel, err
 }
 
@@ -106,12 +107,12 @@ func readMoment(flag, text string) (time.Time, error) {
 type messageList struct {
 	messageFilter
 	Way     string `enum:"in,out,both" default:"both" help:"Which way they went: in, out or both."`
-	Content string `placeholder:"REGEX" help:"Only messages whose text matches this regular expression (RE2 syntax; (?i) at its beginning ignores case)."`
-	Limit   int    `short:"n" default:"20" help:"How many messages."`
+	Content given  `placeholder:"REGEX" help:"Only messages whose text matches this regular expression (RE2 syntax; (?i) at its beginning ignores case)."`
+	Limit   amount `short:"n" default:"20" help:"How many messages."`
 }
 
 func (c *messageList) Run(i *invocation) error {
-	pattern, err := regexp.Compile(c.Content)
+	pattern, err := regexp.Compile(string(c.Content))
 	if err != nil {
 		return misused("--content: %v", err)
 	}
@@ -121,7 +122,7 @@ func (c *messageList) Run(i *invocation) error {
 			return err
 		}
 		sel.NewestFirst, sel.Direction = true, map[string]core.Direction{"in": core.Inbound, "out": core.Outbound}[c.Way]
-		messages, err := newest(ctx, a, sel, c.Limit, func(m *core.Message) bool { return pattern.MatchString(content(m)) })
+		messages, err := newest(ctx, a, sel, int(c.Limit), func(m *core.Message) bool { return pattern.MatchString(content(m)) })
 		if err != nil {
 			return err
 		}
@@ -165,22 +166,37 @@ type messageExport struct {
 	messageFilter
 	What   string `arg:"" enum:"inbound,outbound,events" help:"inbound or outbound messages, or events: what became of outbound ones."`
 	Format string `enum:"json,csv" default:"json" help:"json (one object to a line) or csv."`
+	Exact  bool   `help:"With --format csv: write every text as it is. Otherwise one that a spreadsheet would run as a formula gets an apostrophe before it."`
 }
 
 func (c *messageExport) Run(i *invocation) error {
+	format := vumiwire.JSON
+	switch {
+	case c.Format == "csv" && i.json:
+		return errNotJSON
+	case c.Format == "csv" && c.Exact:
+		format = vumiwire.CSV
+	case c.Format == "csv":
+		format = vumiwire.Sheet
+	case c.Exact:
+		return misused("--exact goes with --format csv: JSON holds every text as it is")
+	}
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
 		sel, err := c.selection(ctx, a, account)
 		if err != nil {
 			return err
 		}
-		to, csv := lineWriter{bufio.NewWriter(i.w)}, c.Format == "csv"
+		to := lineWriter{bufio.NewWriter(i.w)}
 		if c.What == "events" {
-			return a.Exports.ExportEvents(ctx, sel, csv, to)
+			return a.Exports.ExportEvents(ctx, sel, format, to)
 		}
 		sel.Direction = map[string]core.Direction{"inbound": core.Inbound, "outbound": core.Outbound}[c.What]
-		return a.Exports.ExportMessages(ctx, sel, csv, to)
+		return a.Exports.ExportMessages(ctx, sel, format, to)
 	})
 }
+
+// errNotJSON refuses to call CSV what a program would read as JSON.
+var errNotJSON = misused("--json and CSV on standard output do not go together: leave --json away, or choose another --format")
 
 // lineWriter writes an export to where a command prints.
 type lineWriter struct{ *bufio.Writer }
@@ -216,20 +232,25 @@ func (c *messageShow) Run(i *invocation) error {
 		if err != nil {
 			return err
 		}
+		wait, err := i.viewWait(ctx, a, account, m)
+		if err != nil {
+			return err
+		}
 		names, err := readNames(ctx, a, account)
 		if err != nil {
 			return err
 		}
-		return i.showMessage(m, history, replies, names)
+		return i.showMessage(m, wait, history, replies, names)
 	})
 }
 
-func (i *invocation) showMessage(m *core.Message, history []message.Change, replies []*core.Message, names names) error {
+func (i *invocation) showMessage(m *core.Message, wait *waitView, history []message.Change, replies []*core.Message, names names) error {
 	view := struct {
 		messageView
+		Waiting *waitView     `json:"waiting,omitempty"`
 		History []changeView  `json:"history"`
 		Replies []messageView `json:"replies"`
-	}{viewMessage(m), []changeView{}, []messageView{}}
+	}{viewMessage(m), wait, []changeView{}, []messageView{}}
 	for _, change := range history {
 		view.History = append(view.History, changeView{change.Status.String(), change.Reason, time.UnixMicro(change.At).UTC()})
 	}
@@ -237,22 +258,25 @@ func (i *invocation) showMessage(m *core.Message, history []message.Change, repl
 		view.Replies = append(view.Replies, viewMessage(reply))
 	}
 	return i.print(view, func(w io.Writer) error {
-		err := writeFields(w, []field{{"id", m.ID}, {"time", at(m.CreatedAt)}, {"way", view.Direction}, {"from", m.From},
+		known := []field{{"id", m.ID}, {"time", at(m.CreatedAt)}, {"way", view.Direction}, {"from", m.From},
 			{"to", m.To}, {"channel", names.of(m.Channel)}, {"bot", names.of(m.Bot)}, {"endpoint", m.Endpoint},
 			{"session", view.SessionEvent}, {"answers", m.InReplyTo}, {"provider's id", m.ExternalID},
-			{"status", view.Status}, {"reason", m.StatusReason}})
-		if err != nil {
+			{"status", view.Status}, {"reason", m.StatusReason}}
+		if wait != nil {
+			known = append(known, wait.fields()...)
+		}
+		if err := writeFields(w, known); err != nil {
 			return err
 		}
 		var rest strings.Builder
-		fmt.Fprintf(&rest, "\n%s\n", printable(content(m)))
+		fmt.Fprintf(&rest, "\n%s\n", core.Printable(content(m)))
 		for _, change := range view.History {
 			fmt.Fprintf(&rest, "\n%s  %s  %s", at(change.At), change.Status, oneLine(change.Reason))
 		}
 		for _, reply := range replies {
 			fmt.Fprintf(&rest, "\nreply %s  %s  %s", reply.ID, reply.Status, oneLine(content(reply)))
 		}
-		_, err = fmt.Fprintln(w, rest.String())
+		_, err := fmt.Fprintln(w, rest.String())
 		return err
 	})
 }

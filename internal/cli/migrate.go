@@ -20,11 +20,7 @@ func (m *migrateCommand) Run(i *invocation) (err error) {
 	if err := i.needDatabase(); err != nil {
 		return err
 	}
-	url := i.config.Database
-	if url == "" {
-		url = databasePath(i.config)
-	}
-	d, err := db.Open(i.ctx, url, db.Options{})
+	d, err := app.OpenDatabase(i.ctx, i.config, db.Options{})
 	if err != nil {
 		return err
 	}

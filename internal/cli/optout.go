@@ -33,16 +33,16 @@ func viewOptout(o optout.OptOut) optoutView {
 }
 
 type optoutList struct {
-	Limit int `short:"n" default:"100" help:"How many; 0 for all."`
+	Limit amountOrAll `short:"n" default:"100" help:"How many; 0 for all."`
 }
 
 func (c *optoutList) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
 		views, rows := []optoutView{}, [][]string{}
-		for after := (optout.OptOut{}); c.Limit == 0 || len(views) < c.Limit; {
+		for after := (optout.OptOut{}); c.Limit == 0 || len(views) < int(c.Limit); {
 			size := optout.MaxPage
 			if c.Limit > 0 {
-				size = min(size, c.Limit-len(views))
+				size = min(size, int(c.Limit)-len(views))
 			}
 			page, err := a.Optouts.List(ctx, account, after, size)
 			if err != nil {

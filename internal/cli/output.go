@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"indaba/internal/core"
 )
 
 // output is where a command prints its result: as text for people, or as JSON for programs.
@@ -80,18 +82,7 @@ func oneLine(text string) string {
 	if text == "" {
 		return "-"
 	}
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r < ' ' || r >= 0x7f && r < 0xa0:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
+	return strings.ReplaceAll(core.Printable(text), "\n", `\n`)
 }
 
 // shortened cuts a text to at most n characters.

@@ -42,12 +42,12 @@ func viewParked(p message.Parked) parkedView {
 }
 
 type parkedList struct {
-	Limit int `short:"n" default:"100" help:"How many."`
+	Limit amount `short:"n" default:"100" help:"How many."`
 }
 
 func (c *parkedList) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		parked, err := a.Messages.Mailbox.Parked(ctx, account, c.Limit)
+		parked, err := a.Messages.Mailbox.Parked(ctx, account, int(c.Limit))
 		if err != nil {
 			return err
 		}

@@ -41,13 +41,13 @@ func viewPush(p httpbot.Push) pushView {
 }
 
 type pushList struct {
-	Waiting bool `help:"Those that failed and will be tried again."`
-	Limit   int  `short:"n" default:"100" help:"How many."`
+	Waiting bool   `help:"Those that failed and will be tried again."`
+	Limit   amount `short:"n" default:"100" help:"How many."`
 }
 
 func (c *pushList) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		pushes, err := a.Pushes.Failing(ctx, account, !c.Waiting, c.Limit)
+		pushes, err := a.Pushes.Failing(ctx, account, !c.Waiting, int(c.Limit))
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (c *pushShow) Run(i *invocation) error {
 // pushNumbers is the argument of commands on dead pushes.
 type pushNumbers struct {
 	numbered
-	Bot string `placeholder:"KEY|NAME" help:"With --all: only those of this bot."`
+	Bot given `placeholder:"KEY|NAME" help:"With --all: only those of this bot."`
 }
 
 func (c *pushNumbers) each(i *invocation, action, outcome string, do func(*httpbot.Queue, context.Context, string, int64) error) error {
@@ -120,7 +120,7 @@ func (c *pushNumbers) each(i *invocation, action, outcome string, do func(*httpb
 func (c *pushNumbers) dead(ctx context.Context, a *app.App, account string) (numbers []int64, err error) {
 	bot := ""
 	if c.Bot != "" {
-		found, err := a.Bots.Find(ctx, account, c.Bot)
+		found, err := a.Bots.Find(ctx, account, string(c.Bot))
 		if err != nil {
 			return nil, err
 		}

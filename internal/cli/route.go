@@ -2,9 +2,14 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"indaba/internal/app"
 	"indaba/internal/bot"
+	"indaba/internal/bot/vumiwire"
+	"indaba/internal/core"
 	"indaba/internal/gateway"
 	"indaba/internal/routing"
 )
@@ -143,12 +148,66 @@ func (c *routeLink) Run(i *invocation) error {
 		if err := a.Routes.Link(ctx, account, entries...); err != nil {
 			return err
 		}
+		for _, e := range []routing.Endpoint{source, target} {
+			if err := i.noteUnknown(ctx, a, account, e); err != nil {
+				return err
+			}
+		}
 		back := ""
 		if c.Both {
 			back = ", and back"
 		}
 		return i.say(routeView{source.String(), target.String()}, "%s now leads to %s%s.", c.Source, c.Target, back)
 	})
+}
+
+// noteUnknown tells when an endpoint is not among those that its owner has. It may get it: with the next version of a bot, say.
+func (i *invocation) noteUnknown(ctx context.Context, a *app.App, account string, e routing.Endpoint) error {
+	known := []string{routing.Default}
+	switch e.Kind {
+	case routing.Bot:
+		names, err := botEndpoints(ctx, a, account, e.Key)
+		if err != nil {
+			return err
+		}
+		known = append(known, names...)
+	case routing.RouterOut:
+		r, err := a.Routes.Router(ctx, account, e.Key)
+		if err != nil {
+			return err
+		}
+		known = r.Endpoints()
+	}
+	if slices.Contains(known, e.Name) {
+		return nil
+	}
+	names, err := readNames(ctx, a, account)
+	if err != nil {
+		return err
+	}
+	hint := ""
+	if near := core.Nearest(e.Name, known); near != "" {
+		hint = "; did you mean " + oneLine(near) + "?"
+	}
+	_, _ = fmt.Fprintf(i.stderr, "note: there is no endpoint %s so far, only %s%s\n", oneLine(names.show(e)), oneLine(strings.Join(known, ", ")), hint)
+	return nil
+}
+
+// botEndpoints returns the names of the endpoints that a bot's config asks for (docs/spec/vumi-http.md 8).
+func botEndpoints(ctx context.Context, a *app.App, account, key string) ([]string, error) {
+	b, err := a.Bots.Get(ctx, account, key)
+	if err != nil {
+		return nil, err
+	}
+	text, ok := b.Config["config"] // the operator's value wins over the version's
+	if !ok && b.Version > 0 {
+		program, err := a.Bots.Program(ctx, b.Key, b.Version)
+		if err != nil {
+			return nil, err
+		}
+		text = program.Config["config"]
+	}
+	return vumiwire.Endpoints(text), nil
 }
 
 type routeUnlink struct {

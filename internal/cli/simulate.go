@@ -42,8 +42,8 @@ func (c *simulateCommand) Run(i *invocation) error {
 
 type botTest struct {
 	Dir     string `arg:"" type:"existingdir" help:"The folder of the bot."`
-	App     string `name:"app" placeholder:"NAME" help:"Only the scripts of this app, in a folder that builds several."`
-	Filter  string `placeholder:"TEXT" help:"Only conversations whose \"FILE: NAME\" contains this."`
+	App     given  `name:"app" placeholder:"NAME" help:"Only the scripts of this app, in a folder that builds several."`
+	Filter  given  `placeholder:"TEXT" help:"Only conversations whose \"FILE: NAME\" contains this."`
 	Update  bool   `help:"Write what the bot says now into the scripts, in place of what they expect."`
 	Verbose bool   `short:"v" help:"Show conversations that pass, too."`
 }
@@ -54,7 +54,7 @@ func (c *botTest) Run(i *invocation) error {
 	if i.json {
 		w = i.stderr // the report is the result then
 	}
-	report, err := simulate.Test(i.ctx, simulate.TestOptions{Dir: c.Dir, App: c.App, Filter: c.Filter, Update: c.Update,
+	report, err := simulate.Test(i.ctx, simulate.TestOptions{Dir: c.Dir, App: string(c.App), Filter: string(c.Filter), Update: c.Update,
 		Verbose: c.Verbose}, w)
 	if err != nil {
 		return err

@@ -39,21 +39,12 @@ func viewToken(t *account.Token) tokenView {
 type tokenCreate struct {
 	Name  string   `arg:"" help:"Its name, for people."`
 	Scope []string `required:"" help:"What it is for, one or several: see indaba token scopes."`
-	Bot   string   `placeholder:"KEY|NAME" help:"The only bot that it is for."`
-	App   string   `placeholder:"KEY" help:"The app that it is for, if not the default one."`
+	App   given    `placeholder:"KEY" help:"The app that it is for, if not the default one."`
 }
 
 func (c *tokenCreate) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, key string) error {
-		spec := account.TokenSpec{Account: key, App: c.App, Name: c.Name, Scopes: c.Scope}
-		if c.Bot != "" {
-			b, err := a.Bots.Find(ctx, key, c.Bot)
-			if err != nil {
-				return err
-			}
-			spec.Bot = b.Key
-		}
-		secret, t, err := a.Accounts.CreateToken(ctx, spec)
+		secret, t, err := a.Accounts.CreateToken(ctx, account.TokenSpec{Account: key, App: string(c.App), Name: c.Name, Scopes: c.Scope})
 		if err != nil {
 			return err
 		}

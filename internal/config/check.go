@@ -91,11 +91,20 @@ func (k *checker) database(text string) {
 	if text == "" {
 		return
 	}
-	u, err := url.Parse(text)
-	// The text is never quoted, and neither is err: both may hold the password.
-	ok := err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && strings.Trim(u.Path, "/") != ""
+	_, ok := parseAddress(text) // the text is never quoted: it may hold the password
 	k.require("database", ok, "is not a PostgreSQL address: write postgres://USER:PASSWORD@HOST/NAME with special "+
 		"characters in the password as %%XX, or leave it empty for SQLite")
+}
+
+// parseAddress reads the address of a PostgreSQL database. It is not ok where special characters are not written as %XX:
+// then a part of the password may stand where nobody looks for one, such as in the name of the database.
+func parseAddress(text string) (u *url.URL, ok bool) {
+	u, err := url.Parse(text)
+	if err != nil || !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
+		return nil, false
+	}
+	_, err = url.ParseQuery(u.RawQuery)
+	return u, err == nil && strings.Trim(u.Path, "/") != "" && !strings.Contains(u.EscapedPath(), "@") && u.Fragment == ""
 }
 
 func (k *checker) listen(text string) {

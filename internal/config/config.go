@@ -16,9 +16,10 @@ import (
 // section), INDABA_BOT_CPU in the environment, --bot-cpu as a flag. Flags win over the environment, the environment
 // over the file, the file over the defaults. Commands embed Config and pass [Sources.Options] to kong.
 //
-// The tag secret:"value" hides the whole value in what is printed; secret:"url" hides the password in it.
+// The tag secret:"value" hides the whole value in what is printed; secret:"url" hides the password in it, and the whole
+// value where it is not plain what the password is.
 type Config struct {
-	File string `name:"config" placeholder:"FILE" help:"Settings file (YAML). Without it, indaba.yaml in the working directory is read if there is one."`
+	File string `name:"config" placeholder:"FILE" help:"Settings file (YAML). Without it, indaba.yaml in the working directory is read if there is one, unless it is the manifest of a bot."`
 
 	Data      string `name:"data" default:"./data" help:"Directory for everything that must survive a restart. Made if it does not exist."`
 	Database  string `name:"database" secret:"url" placeholder:"URL" help:"postgres://USER:PASSWORD@HOST/NAME. Empty: SQLite in the data directory."`
@@ -64,7 +65,7 @@ type Bot struct {
 	Wall      time.Duration `name:"wall" default:"60s" help:"Time for one turn, waiting included."`
 	Memory    Bytes         `name:"memory" default:"64MiB" help:"Memory of one JavaScript machine."`
 	Isolation string        `name:"isolation" default:"pooled" help:"pooled: machines are used again; fresh: a new machine for each turn; process: machines in child processes, for code you do not trust."`
-	Turns     int           `name:"turns" default:"256" help:"Turns under way at once, waiting ones included."`
+	Turns     int           `name:"turns" default:"256" help:"Turns of one account under way at once, waiting ones included."`
 	// HelperMetadata is docs/spec/vumi-sandbox.md 9.5, allowed_helper_metadata.
 	HelperMetadata []string `name:"helper-metadata" sep:"," placeholder:"KEY" help:"Keys that bots may put into the helper_metadata of what they send, such as voice."`
 	LogLines       int      `name:"log-lines" default:"1000" help:"Newest log lines kept for each bot."`

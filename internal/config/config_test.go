@@ -126,12 +126,12 @@ func TestMistakesAreNamed(t *testing.T) {
 		{name: "all unknown at once", yaml: "lisen: a\ndatta: b\n", env: []string{"INDABA_KVQUOTA=1"},
 			want: []string{"listen?", "data?", "INDABA_KV_QUOTA?"}},
 		{name: "bad duration in the environment", env: []string{"INDABA_BOT_CPU=soon"},
-			want: []string{"INDABA_BOT_CPU", `"soon"`, "1m30s"}},
-		{name: "bad duration in the file", yaml: "bot_cpu: 2\n", want: []string{"indaba.yaml:1", "length of time"}},
+			want: []string{"INDABA_BOT_CPU: bot_cpu: ", `"soon"`, "1m30s"}},
+		{name: "bad duration in the file", yaml: "bot_cpu: 2\n", want: []string{"indaba.yaml:1: bot_cpu: ", "length of time"}},
 		{name: "days do not overflow", args: []string{"--retention-turns=99999999d"}, want: []string{"length of time"}},
 		{name: "bad size", args: []string{"--max-body=1MB"}, want: []string{"--max-body", "KiB"}},
 		{name: "size overflows", args: []string{"--max-body=99999999999GiB"}, want: []string{"--max-body"}},
-		{name: "bad number", yaml: "kv_quota: many\n", want: []string{"indaba.yaml:1", "kv-quota"}},
+		{name: "bad number", yaml: "kv_quota: many\n", want: []string{"indaba.yaml:1: kv_quota: "}},
 		{name: "bad level", yaml: "log_level: loud\n", want: []string{"indaba.yaml:1", "loud"}},
 		{name: "list for one value", yaml: "listen: [a, b]\n", want: []string{"indaba.yaml:1", "not a list"}},
 		{name: "list of lists", yaml: "egress_allow_hosts: [[a]]\n", want: []string{"plain values"}},
@@ -183,6 +183,52 @@ func TestNamedFile(t *testing.T) {
 		}
 		if origin := sources.Origin("kv_quota"); origin != other+":1" {
 			t.Errorf("%s: origin %s", name, origin)
+		}
+	}
+}
+
+// Whoever has made a mistake in a file reads first which file it is in, and not a flag that nobody gave.
+func TestMistakesBeginWithTheirPlace(t *testing.T) {
+	inDirectory(t, "")
+	for name, test := range map[string]struct{ yaml, begin string }{
+		"unknown":  {"listn: a\n", "x.yaml:1: there is no setting listn"},
+		"value":    {"kv_quota: 7\nbot_cpu: 2\n", "x.yaml:2: bot_cpu: "},
+		"list":     {"data: [a]\n", "x.yaml:1: data: is one value"},
+		"not YAML": {"a: [\n", "x.yaml: "},
+	} {
+		if err := os.WriteFile("x.yaml", []byte(test.yaml), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := config.Parse([]string{"--config=x.yaml"}, nil); err == nil || !strings.HasPrefix(err.Error(), test.begin) {
+			t.Errorf("%s: %v does not begin with %q", name, err, test.begin)
+		}
+	}
+	if _, _, err := config.Parse(nil, []string{"INDABA_BOT_CPU=soon"}); err == nil || !strings.HasPrefix(err.Error(), "INDABA_BOT_CPU: ") {
+		t.Error(err)
+	}
+}
+
+// In the folder of a bot, indaba.yaml is the bot's manifest. What names a setting is still read as settings, whatever else is
+// in it: nobody loses a file of settings by a slip.
+func TestManifestOfABotIsNoSettings(t *testing.T) {
+	for name, manifest := range map[string]string{
+		"one script": "name: hello\nscript: app.js\nconfig: {greeting: Hello}\nlimits: {cpu_ms: 5}\n",
+		"several":    "scripts: [a.js, 'b/*.js']\nconfig: config.json\nendpoints: &e {sms: {delivery_class: sms}}\nconfigs: {x: *e}\n",
+	} {
+		inDirectory(t, manifest)
+		c, sources, err := config.Parse(nil, nil)
+		if err != nil || c.Data != "./data" || sources.Origin("data") != "default" {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+		if _, _, err := config.Parse([]string{"--config=indaba.yaml"}, nil); err == nil || !strings.Contains(err.Error(), "no setting script") {
+			t.Errorf("%s: a file that was named is settings: %v", name, err)
+		}
+	}
+	for name, settings := range map[string]string{"beside settings": "script: app.js\nlisten: :80\n", "beside a section": "script: a\nbot: {cpu: 1s}\n",
+		"without a script": "name: hello\n"} {
+		inDirectory(t, settings)
+		if _, _, err := config.Parse(nil, nil); err == nil || !strings.Contains(err.Error(), "there is no setting") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -18,7 +18,8 @@ type fileValue struct {
 	line int
 }
 
-// readFile reads the settings in a YAML file by name. Sections are joined to their members: cpu inside bot is bot_cpu.
+// readFile reads the settings in a YAML file by name. Sections are joined to their members: cpu inside bot is bot_cpu. What
+// could be read is returned beside an error.
 func readFile(path string) (map[string]fileValue, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -29,10 +30,10 @@ func readFile(path string) (map[string]fileValue, error) {
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, fmt.Errorf("settings file %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("settings file %s: must be one YAML document, without another one behind ---", path)
+		return nil, fmt.Errorf("%s: must be one YAML document, without another one behind ---", path)
 	}
 	f := flattener{path: path, values: map[string]fileValue{}}
 	f.mapping("", document.Content[0])

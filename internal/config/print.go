@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"strings"
 	"time"
 
@@ -12,39 +11,68 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Print writes the settings as a settings file. With sources, each line ends in a comment that says where the value
-// came from. A secret is written as a comment without its value, so what is printed may be shown to others, and
-// reading it back gives the same settings but for the secrets.
-func (c *Config) Print(w io.Writer, sources *Sources) error {
-	var out strings.Builder
+// Shown is one setting as it may be shown to others.
+type Shown struct {
+	Name   string
+	Value  string // as it stands in a settings file; what is hidden, without its secret
+	Hidden bool   // whether Value is not all of it
+	Origin string // see [Sources.Origin]; "" when nobody asked
+}
+
+// Show returns every setting but the name of the file. sources says where they came from; nil does not.
+func (c *Config) Show(sources *Sources) ([]Shown, error) {
+	var all []Shown
 	for _, flag := range flags(c) {
 		name := settingName(flag)
 		if name == "config" {
 			continue
 		}
-		line, err := printed(flag)
+		value, hidden, err := shown(flag)
 		if err != nil {
-			return fmt.Errorf("print %s: %w", name, err)
+			return nil, fmt.Errorf("print %s: %w", name, err)
 		}
-		out.WriteString(line)
+		one := Shown{Name: name, Value: value, Hidden: hidden}
 		if sources != nil {
-			out.WriteString(" # " + sources.Origin(name))
+			one.Origin = sources.Origin(name)
 		}
-		out.WriteByte('\n')
+		all = append(all, one)
 	}
-	_, err := io.WriteString(w, out.String())
+	return all, nil
+}
+
+// Print writes the settings as a settings file. With sources, each line ends in a comment that says where the value
+// came from. A secret is written as a comment without its value, so what is printed may be shown to others, and
+// reading it back gives the same settings but for the secrets.
+func (c *Config) Print(w io.Writer, sources *Sources) error {
+	all, err := c.Show(sources)
+	if err != nil {
+		return err
+	}
+	var out strings.Builder
+	for _, one := range all {
+		line := one.Name + ": " + one.Value
+		if one.Hidden {
+			line = "# " + line
+		}
+		if one.Origin != "" {
+			line += " # " + one.Origin
+		}
+		out.WriteString(line + "\n")
+	}
+	_, err = io.WriteString(w, out.String())
 	return err
 }
 
-func printed(flag *kong.Flag) (string, error) {
-	name, value := settingName(flag), flag.Target.Interface()
-	text, _ := value.(string)
+// shown returns the value of a setting as a settings file has it, and whether a secret was taken out of it.
+func shown(flag *kong.Flag) (text string, hidden bool, err error) {
+	value := flag.Target.Interface()
+	text, _ = value.(string)
 	switch secret := flag.Tag.Get("secret"); {
 	case secret == "value" && text != "":
-		return "# " + name + ": (hidden)", nil
+		return concealed, true, nil
 	case secret == "url" && text != "":
-		if shown := redactURL(text); shown != text {
-			return "# " + name + ": " + shown, nil
+		if redacted := redactURL(text); redacted != text {
+			return redacted, true, nil
 		}
 	}
 	switch v := value.(type) {
@@ -57,27 +85,28 @@ func printed(flag *kong.Flag) (string, error) {
 	}
 	var node yaml.Node
 	if err := node.Encode(value); err != nil {
-		return "", err
+		return "", false, err
 	}
 	node.Style = yaml.FlowStyle
 	if strings.ContainsAny(text, "\r\n") {
 		node.Style = yaml.DoubleQuotedStyle // a block would run into the comment behind it
 	}
 	encoded, err := yaml.Marshal(&node)
-	return name + ": " + strings.TrimSpace(string(encoded)), err
+	return strings.TrimSpace(string(encoded)), false, err
 }
 
-// redactURL hides the passwords of an address: the user's, and those in its query parameters.
+// concealed stands for what is not shown.
+const concealed = "(hidden)"
+
+// redactURL hides the password of a database's address. Where anything else could be one, nothing is shown.
 func redactURL(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return "(hidden)"
+	u, ok := parseAddress(text)
+	if !ok || u.Host == "" || strings.Contains(u.User.Username(), ":") {
+		return concealed
 	}
-	query := u.Query()
-	for parameter := range query {
+	for parameter := range u.Query() {
 		if strings.Contains(strings.ToLower(parameter), "password") {
-			query.Set(parameter, "xxxxx")
-			u.RawQuery = query.Encode()
+			return concealed
 		}
 	}
 	return u.Redacted()

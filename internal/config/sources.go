@@ -75,9 +75,25 @@ func (s *Sources) isSetting(name string) bool { return slices.Contains(s.known, 
 // Validate has nothing to say about the commands; it makes Sources a kong.Resolver.
 func (*Sources) Validate(*kong.Application) error { return nil }
 
+// SourceError is a mistake in the settings file or in the environment. Its text begins with where that is, such as
+// "indaba.yaml:3", while kong's own error around it begins with a flag that nobody gave.
+type SourceError struct{ error }
+
+// Unwrap returns the error.
+func (e *SourceError) Unwrap() error { return e.error }
+
 // Resolve returns the value of a flag that the command line did not give, or nil for its default. It is called by
 // kong. The first call reads the file, and fails when the file or the environment has a setting that does not exist.
+// Its errors are of type [SourceError].
 func (s *Sources) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	text, err := s.resolve(ctx, flag)
+	if err != nil {
+		return nil, &SourceError{err}
+	}
+	return text, nil
+}
+
+func (s *Sources) resolve(ctx *kong.Context, flag *kong.Flag) (any, error) {
 	name := settingName(flag)
 	if !s.isSetting(name) {
 		return nil, nil
@@ -95,12 +111,12 @@ func (s *Sources) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 	}
 	s.origins[name] = origin
 	if s.file[name].list && !flag.IsSlice() && origin != envName(name) {
-		return nil, fmt.Errorf("%s: is one value, not a list", origin)
+		return nil, fmt.Errorf("%s: %s: is one value, not a list", origin, name)
 	}
 	// Kong's own complaint would not say where the value stands.
 	scratch := reflect.New(flag.Target.Type()).Elem()
 	if err := flag.Parse(kong.Scan().PushTyped(text, kong.FlagValueToken), scratch); err != nil {
-		return nil, fmt.Errorf("from %s: %w", origin, err)
+		return nil, fmt.Errorf("%s: %s: %w", origin, name, errors.Unwrap(err)) // without the flag before it
 	}
 	return text, nil
 }
@@ -131,12 +147,25 @@ func (s *Sources) load(ctx *kong.Context) error {
 		path, explicit = defaultFile, false
 	}
 	values, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !explicit {
+	if !explicit && (errors.Is(err, fs.ErrNotExist) || s.isManifest(values)) {
 		err = nil
 	} else {
 		s.path, s.file = path, values
 	}
 	return errors.Join(err, s.unknown())
+}
+
+// isManifest reports whether a file is the manifest of a bot (docs/guide/bots.md), which has the same name in the bot's
+// folder: it names a script, and no setting.
+func (s *Sources) isManifest(file map[string]fileValue) bool {
+	for name := range file {
+		if name != "config" && s.isSetting(name) { // that word is in both
+			return false
+		}
+	}
+	_, one := file["script"]
+	_, several := file["scripts"]
+	return one || several
 }
 
 func (s *Sources) unknown() error {
@@ -170,7 +199,11 @@ func Parse(args, env []string) (*Config, *Sources, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("settings: %w", err)
 	}
-	if _, err := parser.Parse(args); err != nil {
+	_, err = parser.Parse(args)
+	if mistake, ok := errors.AsType[*SourceError](err); ok {
+		return nil, nil, mistake
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("settings: %w", err)
 	}
 	if err := c.Check(); err != nil {

@@ -6,11 +6,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"indaba/internal/contact"
+	"indaba/internal/core"
 	"indaba/internal/db"
 	"indaba/internal/db/dbtest"
 )
@@ -154,6 +156,35 @@ func BenchmarkContacts(b *testing.B) {
 		}
 		b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "contacts/s")
 	})
+}
+
+// The worst contact for the worst smart groups that an account may have: the commit is what everybody else waits for. The
+// same contact without groups is what the index alone takes.
+func BenchmarkWorstGroups(b *testing.B) {
+	// Of 1,024 bytes that expressions look at and 60 KB of different words for the index.
+	text := strings.Repeat("ab", 512)
+	for i := 0; len(text) < 60_000; i++ {
+		text += fmt.Sprintf(" %x", i)
+	}
+	for name, query := range map[string]string{"none": "", "regexes": "extras-x:/(a|b)*b[ab]{600}c/",
+		"classes": `extras-x:/(\pL|\w)*[\pL\d]{200}c/`} {
+		s := contact.New(dbtest.SQLite(b), time.Now, contact.Options{})
+		groups := 0
+		for ; query != ""; groups++ {
+			if _, err := s.CreateGroup(b.Context(), account, "g", &query); core.KindOf(err) == core.TooLarge {
+				break
+			} else if err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(fmt.Sprintf("%d %s", groups, name), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Create(b.Context(), account, contact.Contact{Extra: map[string]string{"x": text}}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
 
 // createConcurrently has 64 callers create n contacts.

@@ -26,10 +26,10 @@ func (s *Service) startBuild(ctx context.Context, b *book, g Group) error {
 		return err
 	}
 	build := b.version + 1 // which no other group has: the account is locked
-	building := 0
+	building, atOnce := 0, false
 	if g.Query != nil {
-		if _, err := query.Parse(*g.Query, s.schema); err == nil {
-			building = 1
+		if q, err := query.Parse(*g.Query, s.schema); err == nil {
+			building, atOnce = 1, b.contacts <= min(s.options.InlineBuild, int64(MaxSmartSteps/q.Cost()))
 		}
 	}
 	if _, err := s.d.Exec(ctx, "UPDATE contact_group SET build = $3, building = $4, built_to = '', smart_size = 0 "+
@@ -39,7 +39,7 @@ func (s *Service) startBuild(ctx context.Context, b *book, g Group) error {
 	if building == 0 {
 		return nil
 	}
-	if b.contacts > s.options.InlineBuild {
+	if !atOnce {
 		s.d.AfterCommit(ctx, s.wakeUp)
 		return nil
 	}
@@ -143,14 +143,17 @@ func (s *Service) buildStep(ctx context.Context, account, key string) (done bool
 // buildSome adds the members among the next contacts of a locked account.
 func (s *Service) buildSome(ctx context.Context, b *book, g groupRow) (done bool, err error) {
 	q, err := query.Parse(*g.Query, s.schema)
-	if err != nil {
-		return false, fmt.Errorf("parse the query of group %s: %w", g.Key, err)
+	if err != nil { // this version refuses it: then it matches nothing
+		_, err := s.d.Exec(ctx, "UPDATE contact_group SET building = 0 WHERE account = $1 AND key = $2", g.Account, g.Key)
+		return true, err
 	}
 	after, err := s.after(ctx, b.id, g.builtTo)
 	if err != nil {
 		return false, err
 	}
-	next, err := s.list(ctx, g.Account, b.id, after, s.options.BuildBatch)
+	// A query that costs much looks at few contacts in a commit: others wait for it.
+	batch := min(s.options.BuildBatch, max(1, MaxSmartSteps/q.Cost()))
+	next, err := s.list(ctx, g.Account, b.id, after, batch)
 	if err != nil {
 		return false, err
 	}
@@ -166,7 +169,7 @@ func (s *Service) buildSome(ctx context.Context, b *book, g groupRow) (done bool
 	if err != nil {
 		return false, fmt.Errorf("write members: %w", err)
 	}
-	done, building := len(next) < s.options.BuildBatch, 1
+	done, building := len(next) < batch, 1
 	if done {
 		building = 0
 	}
@@ -180,12 +183,12 @@ func (s *Service) buildSome(ctx context.Context, b *book, g groupRow) (done bool
 // cleanStep removes some rows of a build that no group refers to; done says that there are no more.
 func (s *Service) cleanStep(ctx context.Context, account string, build int64) (done bool, err error) {
 	err = s.d.TxOn(ctx, account, func(ctx context.Context) error {
-		id, err := s.bookID(ctx, account)
+		b, err := s.lock(ctx, account) // two that chose the same rows would take the second one's nothing for the end
 		if err != nil {
 			return err
 		}
 		n, err := s.d.Exec(ctx, "DELETE FROM smart_member WHERE book = $1 AND build = $2 AND contact IN "+
-			"(SELECT contact FROM smart_member WHERE book = $1 AND build = $2 LIMIT $3)", id, build, s.options.BuildBatch)
+			"(SELECT contact FROM smart_member WHERE book = $1 AND build = $2 LIMIT $3)", b.id, build, s.options.BuildBatch)
 		if err != nil {
 			return fmt.Errorf("remove left-over members: %w", err)
 		}

@@ -18,8 +18,9 @@ const (
 	MaxGroupKey    = 200
 	MaxGroupName   = 255
 	MaxQueryBytes  = 32 << 10
-	MaxBulk        = 10_000 // contacts in one call of CreateMany
-	MaxPage        = 1000   // contacts or groups in one page
+	MaxSmartSteps  = 500_000 // of an account's smart groups together, for one contact that changes; see [query.MaxCost]
+	MaxBulk        = 10_000  // contacts in one call of CreateMany
+	MaxPage        = 1000    // contacts or groups in one page
 	DefaultPage    = 100
 	recordVersion  = 2
 )

@@ -57,7 +57,8 @@ func (s *Service) groupRow(ctx context.Context, account, key string) (groupRow, 
 }
 
 // CreateGroup stores a new group: static when text is nil, else smart. Any text is accepted as a query: one that
-// cannot be parsed matches nothing, and asking for its members or their number tells what is wrong with it.
+// cannot be parsed matches nothing, and asking for its members or their number tells what is wrong with it. One that
+// makes the account's smart groups take more than [MaxSmartSteps] is core.TooLarge.
 func (s *Service) CreateGroup(ctx context.Context, account, name string, text *string) (Group, error) {
 	if err := (GroupChange{Name: &name, SetQuery: true, Query: text}).check(); err != nil {
 		return Group{}, err
@@ -83,6 +84,9 @@ func (s *Service) freshGroup(account, name string, text *string) Group {
 
 // insertGroup adds a group to a locked account.
 func (s *Service) insertGroup(ctx context.Context, b *book, g Group) error {
+	if err := s.checkWeight(ctx, g.Account, b, g.Key, g.Query); err != nil {
+		return err
+	}
 	if _, err := s.d.InsertMany(ctx, "contact_group", []string{"account", "key", "name", "query", "created_at",
 		"static_size", "smart_size", "build", "building", "built_to"},
 		[][]any{{g.Account, g.Key, g.Name, null(g.Query), g.CreatedAt.UnixMicro(), 0, 0, 0, 0, ""}}, ""); err != nil {
@@ -151,7 +155,7 @@ func (s *Service) GetOrCreateGroupByName(ctx context.Context, account, name stri
 }
 
 // UpdateGroup changes a group and returns it as it then is. A change of the query may make a static group smart or a
-// smart one static; the contacts that name the group stay its members.
+// smart one static; the contacts that name the group stay its members. A query is refused as in CreateGroup.
 func (s *Service) UpdateGroup(ctx context.Context, account, key string, change GroupChange) (Group, error) {
 	if err := change.check(); err != nil {
 		return Group{}, err
@@ -175,6 +179,9 @@ func (s *Service) UpdateGroup(ctx context.Context, account, key string, change G
 		}
 		if change.SetQuery {
 			after.Query = change.Query
+			if err := s.checkWeight(ctx, account, b, key, after.Query); err != nil {
+				return err
+			}
 		}
 		if _, err := s.d.Exec(ctx, "UPDATE contact_group SET name = $3, query = $4, created_at = $5 "+
 			"WHERE account = $1 AND key = $2", account, key, after.Name, null(after.Query),

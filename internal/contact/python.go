@@ -86,10 +86,13 @@ func reprContainer(b *strings.Builder, decoder *json.Decoder, open json.Delim) e
 	return err
 }
 
-// reprNumber prints integers as they are and other numbers as floats.
+// reprNumber prints integers of up to 64 bits as int, longer ones as long, and other numbers as float.
 func reprNumber(text string) string {
 	if !strings.ContainsAny(text, ".eE") {
-		return text
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return strconv.FormatInt(n, 10) // there is no -0
+		}
+		return text + "L"
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {

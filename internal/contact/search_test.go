@@ -3,6 +3,7 @@ package contact_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +118,31 @@ func TestWaysOfSearchAgree(t *testing.T) {
 			if !slices.Equal(paged, keysOf(want)) {
 				f.Errorf("pages of %s: %d, want %d", query, len(paged), len(want))
 			}
+		}
+	})
+}
+
+// Of long texts some tests see the beginning only: searches and smart groups agree on where it ends.
+func TestLongTextsAreFoundAlike(t *testing.T) {
+	each(t, contact.Options{}, func(f fixture) {
+		filler := strings.Repeat("word ", 203) // 1,015 of the 1,024 bytes that count
+		queries := []string{"extras-x:needle", "extras-x:needle*", "extras-x:need*e", "extras-x:*eedle", "extras-x:/needle/",
+			"extras-x:/need.*/", "extras-x:needlf~1", `extras-x:"word needle"`, `extras-x:"needle word"~2`, "extras-x:[needle TO needle]"}
+		groups := map[string]contact.Group{}
+		for _, q := range queries {
+			groups[q], groups["NOT "+q] = f.group(q, &q), f.group("not "+q, new("NOT "+q))
+		}
+		within := f.create(contact.Contact{Extra: map[string]string{"x": filler + "needle end"}})
+		beyond := f.create(contact.Contact{Extra: map[string]string{"x": filler + "and needle"}})
+		for i, q := range queries {
+			want, not := []contact.Contact{within}, []contact.Contact{beyond}
+			if i < 2 || i == len(queries)-1 {
+				want, not = []contact.Contact{within, beyond}, nil
+			}
+			wantKeys(f.T, q, f.found(q), want...)
+			wantKeys(f.T, "group "+q, f.members(groups[q].Key), want...)
+			wantKeys(f.T, "not "+q, f.found("NOT "+q), not...)
+			wantKeys(f.T, "group not "+q, f.members(groups["NOT "+q].Key), not...)
 		}
 	})
 }

@@ -11,7 +11,8 @@ import (
 // Options tune a Service. The zero value is right for a server.
 type Options struct {
 	// InlineBuild is the number of contacts up to which the members of a new smart group are found in the commit that
-	// creates the group; default 5000. Above it [Service.Run] finds them, and reads search until it has.
+	// creates the group; default 5000. Above it, and earlier for queries that cost much, [Service.Run] finds them, and
+	// reads search until it has.
 	InlineBuild int64
 	// BuildBatch is how many contacts, or members that a group no longer has, one commit of a build deals with;
 	// default 2000.

@@ -13,13 +13,13 @@ const TimeLayout = "2006-01-02 15:04:05.000000"
 // FormatTime returns a time as it stands in records.
 func FormatTime(t time.Time) string { return t.UTC().Format(TimeLayout) }
 
-// dateLayouts and clockLayouts are the forms of ISO 8601 that are read; a fraction of a second may follow.
+// dateLayouts and clockLayouts are the forms of ISO 8601 that are read; a fraction may follow seconds.
 var (
 	dateLayouts  = []string{"2006-01-02", "20060102", "2006-01", "2006"}
 	clockLayouts = []string{"15:04:05", "15:04", "150405", "1504", "15"}
 )
 
-// ParseTime reads an ISO 8601 date or date-time (docs/spec/vumi-http.md 3.1). A zone is dropped, not converted; what
+// ParseTime reads a date or date-time in the forms of docs/spec/vumi-http.md 3.1. A zone is dropped, not converted; what
 // goes beyond microseconds is cut off.
 func ParseTime(text string) (time.Time, error) {
 	wrong := core.Errorf(core.Invalid, "Timestamp field expects a datetime or an iso8601 formatted string.")
@@ -31,7 +31,7 @@ func ParseTime(text string) (time.Time, error) {
 		}
 	}
 	day, ok := parseAny(date, dateLayouts)
-	if !ok {
+	if !ok || day.Year() == 0 { // which Python has no time for
 		return time.Time{}, wrong
 	}
 	if clock == "" {

@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind says what a caller can do about an error. Each face maps kinds to its own wire in one file.
@@ -38,6 +39,8 @@ type Error struct {
 	Kind    Kind
 	Message string // safe to show: no secrets, no internals
 	Cause   error  // for the operator's log only; may be nil
+	// Wait is after how long another try is worth it; 0 when nobody knows.
+	Wait time.Duration
 }
 
 // Error returns the message, with the cause when there is one.
@@ -62,6 +65,14 @@ func KindOf(err error) Kind {
 		return e.Kind
 	}
 	return Internal
+}
+
+// WaitOf returns after how long it is worth trying again, as the first [Error] in err's chain has it, and 0 when it does not tell.
+func WaitOf(err error) time.Duration {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Wait
+	}
+	return 0
 }
 
 // SafeMessage returns the text of err that may be shown to a caller: the message of the first [Error] in its chain, or

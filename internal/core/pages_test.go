@@ -5,7 +5,9 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"indaba/internal/core"
 )
@@ -52,6 +54,33 @@ func TestEachPage(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Ahead, the next page is asked for while the one in hand is used, and no other; else none is.
+func TestEachPageReadsAhead(t *testing.T) {
+	for _, ahead := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var asked atomic.Int64
+			read := numbers(-1, nil)
+			err := core.EachPage(t.Context(), ahead, func(ctx context.Context, cursor string) (int, string, error) {
+				asked.Add(1)
+				return read(ctx, cursor)
+			}, func(n int) error {
+				synctest.Wait() // until whoever reads has done so
+				want := int64(n + 1)
+				if ahead {
+					want = min(want+1, 3)
+				}
+				if asked.Load() != want {
+					t.Errorf("ahead=%v: %d pages were asked for while page %d was used, want %d", ahead, asked.Load(), n, want)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,6 +12,20 @@ func Storable(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}
+
+// Printable returns the text with its line breaks, and without what could do things to a terminal: control characters are
+// written out. People and bots can send anything.
+func Printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r != '\n' && (r < ' ' || r >= 0x7f && r < 0xa0) {
+			fmt.Fprintf(&b, `\x%02x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // Nearest returns the known word that a mistyped one was probably meant to be, and "" when none is near enough.

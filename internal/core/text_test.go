@@ -24,6 +24,14 @@ func TestStorable(t *testing.T) {
 	}
 }
 
+func TestPrintable(t *testing.T) {
+	for text, want := range map[string]string{"": "", "plain é\n": "plain é\n", "\x1b[2J\a\x00": `\x1b[2J\x07\x00`, "\u009b1m\x7f\t\r": `\x9b1m\x7f\x09\x0d`} {
+		if got := core.Printable(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestStatusesFollow(t *testing.T) {
 	allowed := map[[2]core.Status]bool{
 		{core.Queued, core.Sent}: true, {core.Queued, core.Failed}: true, {core.Unknown, core.Sent}: true, {core.Unknown, core.Failed}: true,

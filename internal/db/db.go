@@ -59,6 +59,7 @@ type DB struct {
 	seed    maphash.Seed
 	changes listeners
 	asked   Inquiry[struct{}, int64]
+	pulse   pulse
 	inserts sync.Map // insertKey -> text
 }
 
@@ -102,19 +103,33 @@ func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
-// openPostgres opens a pool whose connections end soon after their process: one that waits for a lock would else keep its
-// own locks in the way of the next process. What does not know the setting does without it.
+// sessionSettings make PostgreSQL end a session soon after its process, or the way to it, is gone. It would else keep its
+// locks, and with them the next server away, until the system gives the connection up: by default, two hours after a power cut.
+var sessionSettings = []string{
+	"SET client_connection_check_interval = 100", // milliseconds, while a statement runs or waits
+	"SET tcp_keepalives_idle = 10",               // seconds
+	"SET tcp_keepalives_interval = 5",
+	"SET tcp_keepalives_count = 3",
+	"SET tcp_user_timeout = 20000", // milliseconds, for an answer that nobody takes
+}
+
+// openPostgres opens a pool whose connections have those settings. What does not know one of them does without it.
 func openPostgres(url string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
 	return stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "SET client_connection_check_interval = 100")
-		if postgresCode(err) != "" {
-			err = nil
+		_, err := conn.Exec(ctx, strings.Join(sessionSettings, ";"))
+		if postgresCode(err) == "" {
+			return err
 		}
-		return err
+		for _, setting := range sessionSettings {
+			if _, err := conn.Exec(ctx, setting); err != nil && postgresCode(err) == "" {
+				return err
+			}
+		}
+		return nil
 	})), nil
 }
 
@@ -168,21 +183,12 @@ func (d *DB) Close() error {
 	close(d.closing)
 	d.group.Wait()
 	close(d.closed)
+	d.pulse.group.Wait()
 	errs := []error{d.reads.close()}
 	for _, w := range d.writers {
 		errs = append(errs, w.close())
 	}
 	return errors.Join(append(errs, d.pool.Close())...)
-}
-
-// Ping reports whether the database answers.
-func (d *DB) Ping(ctx context.Context) error {
-	select {
-	case <-d.dead:
-		return errDead
-	default:
-		return d.pool.PingContext(ctx)
-	}
 }
 
 // Closed reports whether nothing can be written any more: Close was called, or a commit failed for good.
@@ -200,13 +206,15 @@ func (d *DB) Closed() bool {
 var (
 	errClosed = core.Errorf(core.Unavailable, "the database is closed")
 	errDead   = core.Errorf(core.Unavailable, "the database failed to write and the server is stopping")
+	// errDeadMeanwhile is for those who had been let in before.
+	errDeadMeanwhile error = &core.Error{Kind: core.Unavailable, Message: core.SafeMessage(errDead), Cause: errDoubt}
 )
 
 // fail marks the database as dead and tells the owner, once.
 func (d *DB) fail(err error) {
 	d.die.Do(func() {
 		close(d.dead)
-		d.fatal(fmt.Errorf("commit failed, state on disk unknown: %w", err))
+		d.fatal(err)
 	})
 }
 

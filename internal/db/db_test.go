@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"indaba/internal/core"
 	"indaba/internal/db"
@@ -223,6 +224,61 @@ func TestClosedAndCancelled(t *testing.T) {
 			t.Fatalf("closed: %v", err)
 		}
 	})
+}
+
+// Nobody waits longer than he wants for a database that hangs, and it is asked again when it goes on.
+func TestWritableDoesNotHang(t *testing.T) {
+	dbtest.EachURL(t, func(t *testing.T, url string) {
+		d, other := openURL(t, url), openURL(t, url)
+		if _, err := db.Migrate(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		holding, let, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		go func() {
+			ended <- other.Tx(context.Background(), func(ctx context.Context) error {
+				if _, err := other.Exec(ctx, "UPDATE generation SET value = value WHERE id = 1"); err != nil {
+					return err
+				}
+				close(holding)
+				<-let
+				return nil
+			})
+		}()
+		<-holding
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			if err := d.Writable(ctx); core.KindOf(err) != core.Timeout {
+				t.Errorf("while another process holds it: %v", err)
+			}
+			cancel()
+		}
+		close(let)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := d.Writable(t.Context()); err != nil {
+			t.Errorf("when it goes on: %v", err)
+		}
+		if n, err := d.Generation(t.Context()); err != nil || n != 0 {
+			t.Errorf("configuration seems to have changed: %d %v", n, err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Writable(t.Context()); core.KindOf(err) != core.Unavailable {
+			t.Errorf("closed: %v", err)
+		}
+	})
+}
+
+func openURL(t *testing.T, url string) *db.DB {
+	t.Helper()
+	d, err := db.Open(t.Context(), url, db.Options{Fatal: func(err error) { t.Errorf("fatal: %v", err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() }) // the test has looked at what matters
+	return d
 }
 
 func TestOpenRefusesNonsense(t *testing.T) {

@@ -36,8 +36,8 @@ func TestFailedSyncIsFatal(t *testing.T) {
 	if err := <-fatal; !errors.Is(err, broken) {
 		t.Fatalf("fatal with %v", err)
 	}
-	if err := d.Ping(ctx); core.KindOf(err) != core.Unavailable {
-		t.Fatalf("ping: %v", err)
+	if err := d.Writable(ctx); core.KindOf(err) != core.Unavailable {
+		t.Fatalf("writable: %v", err)
 	}
 }
 

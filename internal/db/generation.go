@@ -31,8 +31,8 @@ func (d *DB) readGeneration(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// OnChange adds a function that is called after configuration was changed, here or by another process. It must be quick
-// and must not use the database.
+// OnChange adds a function that is called after configuration was changed, here or by another process, and after a commit
+// of which nobody knows whether it was made. It must be quick and must not use the database.
 func (d *DB) OnChange(fn func()) { d.changes.add(fn) }
 
 // WatchChanges looks for changes made by other processes until ctx ends. Changes made through this DB are told at once,

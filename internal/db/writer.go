@@ -36,10 +36,11 @@ type request struct {
 }
 
 // Tx runs fn in a transaction and returns after its changes are on disk, or not made at all when fn or the commit
-// failed. The transaction travels in the context given to fn; a Tx inside it joins. fn may be run more than once and
-// must have no effects but on the database; it must not wait for anything else. An error of fn undoes all of the
-// outermost transaction only if the caller hands it on. Cancelling ctx prevents a transaction that has not begun and
-// does not interrupt one that has.
+// failed. The one error after which they may be on disk all the same is core.Unavailable and [InDoubt]. The transaction
+// travels in the context given to fn; a Tx inside it joins. fn may be run more than once, but never after a run that may
+// have been committed; it must have no effects but on the database and must not wait for anything else. An error of fn
+// undoes all of the outermost transaction only if the caller hands it on. Cancelling ctx prevents a transaction that has
+// not begun and does not interrupt one that has.
 func (d *DB) Tx(ctx context.Context, fn func(context.Context) error) error {
 	if d.InTx(ctx) {
 		return fn(ctx)
@@ -73,13 +74,23 @@ func (d *DB) submit(ctx context.Context, queue chan *request, r *request) error 
 	case <-d.closing:
 		return errClosed
 	}
+	return d.wait(r)
+}
+
+// wait returns how a request ended. What was served before the database ended has its answer.
+func (d *DB) wait(r *request) error {
+	err := errClosed
+	select {
+	case <-r.done:
+	case <-d.dead:
+		err = errDeadMeanwhile
+	case <-d.closed:
+	}
 	select {
 	case <-r.done:
 		return r.err
-	case <-d.dead:
-		return errDead
-	case <-d.closed:
-		return errClosed
+	default:
+		return err
 	}
 }
 
@@ -97,7 +108,7 @@ type writer struct {
 
 func newWriter(d *DB, conn *sql.Conn) *writer {
 	w := &writer{d: d, own: make(chan *request, 1024)}
-	w.commit = func(ctx context.Context) error { return w.run1(ctx, "COMMIT") }
+	w.commit = w.sayCommit
 	w.use(conn)
 	return w
 }
@@ -179,8 +190,14 @@ func (w *writer) serve(first *request) {
 	switch {
 	case err == nil:
 	case isFatal(err):
-		w.d.fail(err)
+		w.d.fail(unknownState(err))
 		return
+	case InDoubt(err):
+		for _, r := range batch {
+			if r.err == nil {
+				r.err = err
+			}
+		}
 	case len(batch) == 1 && !isRetryable(err):
 		batch[0].err = w.outage(err)
 	default:
@@ -273,11 +290,16 @@ func (w *writer) apart(batch []*request) error {
 	return w.end(ctx)
 }
 
-// end commits. After a failed commit the connection has no transaction.
+// end commits. After a failed commit the connection has no transaction, and nothing was made unless the error is [InDoubt]
+// or fatal.
 func (w *writer) end(ctx context.Context) error {
 	err := w.commit(ctx)
-	if err != nil {
-		_ = w.rollback(ctx) // the commit's error is the one that matters
+	if err == nil {
+		return nil
+	}
+	_ = w.rollback(ctx) // the commit's error is the one that matters
+	if !isUndone(w.d.dialect, err) {
+		return w.doubt(err)
 	}
 	return err
 }
@@ -325,7 +347,7 @@ func (w *writer) alone(r *request) bool {
 			return true
 		}
 		if isFatal(err) {
-			w.d.fail(err)
+			w.d.fail(unknownState(err))
 			return false
 		}
 		if !isRetryable(err) {
@@ -406,10 +428,12 @@ func (w *writer) note(err error) error {
 
 // outage makes a failure of the database itself one that callers can tell from their own mistakes.
 func (w *writer) outage(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || InDoubt(err) || errors.Is(err, errUndone) {
+		return err
 	}
-	return &core.Error{Kind: core.Unavailable, Message: "the database could not commit", Cause: err}
+	err = &core.Error{Kind: core.Unavailable, Message: "the database could not commit", Cause: err}
+	w.d.pulse.failed(err)
+	return err
 }
 
 func sqliteCode(err error) (code int, ok bool) {
@@ -453,6 +477,11 @@ func isRetryable(err error) bool {
 func isFatal(err error) bool {
 	code, ok := sqliteCode(err)
 	return ok && (code&0xff == sqlite3.SQLITE_IOERR || code&0xff == sqlite3.SQLITE_CORRUPT)
+}
+
+// unknownState is what [DB.fail] is told of such an error.
+func unknownState(err error) error {
+	return fmt.Errorf("commit failed, state on disk unknown: %w", err)
 }
 
 // IsUnique reports that a statement broke a uniqueness rule.

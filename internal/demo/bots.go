@@ -50,6 +50,9 @@ func (s *sampler) programs(ctx context.Context) (missing error, err error) {
 			return nil, err
 		}
 		program, err := bundle.Read(dir, bundle.Options{Set: set})
+		if err == nil {
+			err = s.app.Runtime.Check(program)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

@@ -55,7 +55,7 @@ type Bot struct {
 	Key   string `json:"key"`
 	Name  string `json:"name"`
 	Kind  string `json:"kind"`
-	Token string `json:"token"` // of an API token that is for this bot only; of kind http: the conversation's, as password
+	Token string `json:"token"` // of kind http: the conversation's, as password; else of an API token for this bot only, which opens nothing yet
 	// Of kind http only.
 	Type string `json:"type,omitempty"` // http_api_nostream or http_api
 	URL  string `json:"url,omitempty"`  // below it are messages.json and the rest

@@ -134,6 +134,9 @@ func (r *Request) redirect(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return core.Errorf(core.Unavailable, "more than %d redirects", maxRedirects)
 	}
+	if via[0].Header.Get("Referer") == "" {
+		req.Header.Del("Referer") // net/http puts the URL before it there, whose query may hold secrets
+	}
 	return r.permit(req.URL)
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -219,6 +220,27 @@ func TestRedirects(t *testing.T) {
 	_, err = g.Do(t.Context(), Request{Method: http.MethodGet, URL: outer.URL + "/elsewhere", Follow: true, Only: only})
 	if core.KindOf(err) != core.Forbidden || !strings.Contains(err.Error(), "allow_hosts") {
 		t.Errorf("a redirect away from the listed hosts: %v", err)
+	}
+}
+
+// Where a call was redirected from is nobody's business: its URL may hold a key. What the author sends goes on.
+func TestRedirectsNameNoReferer(t *testing.T) {
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Referer"))
+		if next, ok := map[string]string{"/one": "/two?key=2", "/two": "/three"}[r.URL.Path]; ok {
+			http.Redirect(w, r, next, http.StatusFound)
+		}
+	}))
+	t.Cleanup(server.Close)
+	g := newGuard(t, Options{AllowHosts: []string{"127.0.0.1"}})
+	for _, header := range []http.Header{nil, {"Referer": {"https://example.org/"}}} {
+		got = nil
+		answer, err := g.Do(t.Context(), Request{Method: http.MethodGet, URL: server.URL + "/one?key=1", Header: header, Follow: true})
+		want := []string{header.Get("Referer"), header.Get("Referer"), header.Get("Referer")}
+		if err != nil || answer.Status != http.StatusOK || !slices.Equal(got, want) {
+			t.Errorf("%v: %q, %v", header, got, err)
+		}
 	}
 }
 

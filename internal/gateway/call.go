@@ -39,11 +39,18 @@ func (g *Gateway) respond(w http.ResponseWriter, r *http.Request, c *running, ad
 
 // send hands a parcel to the adapter. Where that may mean to wait for a person, the wait ends when the server stops.
 func (g *Gateway) send(ctx context.Context, c *running, p *message.Parcel) (channel.Receipt, error) {
+	if err := checkRecipient(c, p.Message.To); err != nil {
+		return channel.Receipt{}, err
+	}
 	if _, ok := c.Adapter.(channel.CallAdapter); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(g.stopping, cancel)()
 	}
-	return c.Send(ctx, outbound(p.Message, p.Attempts))
+	attempt := p.Attempts
+	if p.Inherited && c.idempotent {
+		attempt++ // an earlier life of the server may have made one without a note
+	}
+	return c.Send(ctx, outbound(p.Message, attempt))
 }

@@ -29,6 +29,7 @@ type Channel struct {
 	Name      string
 	Address   string
 	Settings  map[string]string // in the clear: never log or show them but through channel.Type.Redacted
+	Unopened  error             // why there are no settings: the secret key does not open them, or ErrGivenUp; nil while all is well
 	Enabled   bool
 	Trouble   string // why deliveries are paused; empty while all is well
 	CreatedAt time.Time
@@ -54,15 +55,6 @@ func NewStore(d *db.DB, seal Sealer, audit core.Auditor, types []channel.Type, n
 		s.types[t.Name] = t
 	}
 	return s
-}
-
-// HoldsSecrets reports whether there are channels in a database, and so something that only its key opens.
-func HoldsSecrets(ctx context.Context, d *db.DB) (bool, error) {
-	var n int
-	if err := d.Row(ctx, "SELECT count(*) FROM channel WHERE removed_at = 0", nil, &n); err != nil {
-		return false, fmt.Errorf("look for sealed settings: %w", err)
-	}
-	return n > 0, nil
 }
 
 // Type returns the channel type of that name.
@@ -127,11 +119,15 @@ func (s *Store) sealed(c *Channel) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.seal.Seal(string(text), "channel "+c.Key), nil
+	return s.seal.Seal(string(text), sealedAs(c.Key)), nil
 }
+
+// sealedAs says where sealed settings belong.
+func sealedAs(key string) string { return "channel " + key }
 
 const selectChannel = "SELECT key, account, type, name, address, settings, enabled, trouble, created_at, removed_at FROM channel "
 
+// read returns channels, those too whose settings cannot be opened: one of them is not to hide the others.
 func (s *Store) read(ctx context.Context, where string, args ...any) ([]*Channel, error) {
 	return db.Collect(ctx, s.db, func(r *sql.Rows) (*Channel, error) {
 		c := &Channel{}
@@ -145,15 +141,34 @@ func (s *Store) read(ctx context.Context, where string, args ...any) ([]*Channel
 			c.RemovedAt = time.UnixMicro(removed).UTC()
 			return c, nil
 		}
-		text, err := s.seal.Open(sealed, "channel "+c.Key)
-		if err != nil {
-			return nil, fmt.Errorf("settings of channel %s: %w", c.Key, err)
-		}
-		return c, json.Unmarshal([]byte(text), &c.Settings)
+		return c, s.open(c, sealed)
 	}, selectChannel+where, args...)
 }
 
+// open puts the settings into c, or why they cannot be opened.
+func (s *Store) open(c *Channel, sealed string) error {
+	if sealed == "" {
+		c.Unopened = ErrGivenUp
+		return nil
+	}
+	text, err := s.seal.Open(sealed, sealedAs(c.Key))
+	if err != nil {
+		c.Unopened = fmt.Errorf("settings of channel %s: %w", c.Key, err)
+		return nil
+	}
+	return json.Unmarshal([]byte(text), &c.Settings)
+}
+
+// one returns a channel that has its settings.
 func (s *Store) one(ctx context.Context, key, where string, args ...any) (*Channel, error) {
+	c, err := s.known(ctx, key, where, args...)
+	if err == nil && c.Unopened != nil {
+		return nil, c.Unopened
+	}
+	return c, err
+}
+
+func (s *Store) known(ctx context.Context, key, where string, args ...any) (*Channel, error) {
 	all, err := s.read(ctx, where, args...)
 	if err == nil && len(all) == 0 {
 		err = core.Errorf(core.NotFound, "there is no channel %s", key)
@@ -164,12 +179,20 @@ func (s *Store) one(ctx context.Context, key, where string, args ...any) (*Chann
 	return all[0], nil
 }
 
-// Get returns a channel of the account.
+const ofAccount = "WHERE key = $1 AND account = $2 AND removed_at = 0"
+
+// Get returns a channel of the account, with its settings: one whose settings cannot be opened is an error.
 func (s *Store) Get(ctx context.Context, account, key string) (*Channel, error) {
-	return s.one(ctx, key, "WHERE key = $1 AND account = $2 AND removed_at = 0", key, account)
+	return s.one(ctx, key, ofAccount, key, account)
 }
 
-// Find returns the account's channel of that key or, if it is the only one, of that name.
+// Known returns a channel of the account, even without its settings: see Channel.Unopened.
+func (s *Store) Known(ctx context.Context, account, key string) (*Channel, error) {
+	return s.known(ctx, key, ofAccount, key, account)
+}
+
+// Find returns the account's channel of that key or, if it is the only one, of that name, even without its settings: see
+// Channel.Unopened.
 func (s *Store) Find(ctx context.Context, account, keyOrName string) (*Channel, error) {
 	all, err := s.read(ctx, "WHERE account = $1 AND (key = $2 OR name = $2) AND removed_at = 0 ORDER BY key LIMIT 2", account, keyOrName)
 	switch {
@@ -185,17 +208,22 @@ func (s *Store) Find(ctx context.Context, account, keyOrName string) (*Channel, 
 	return nil, core.Errorf(core.Conflict, "several channels are called %s: name one by its key", keyOrName)
 }
 
-// List returns the account's channels in order of their keys.
+// List returns the account's channels in order of their keys, those without their settings too: see Channel.Unopened.
 func (s *Store) List(ctx context.Context, account string) ([]*Channel, error) {
 	return s.read(ctx, "WHERE account = $1 AND removed_at = 0 ORDER BY key", account)
 }
 
-// SetSettings replaces settings of a channel by name; the others stay.
+// SetSettings replaces settings of a channel by name; the others stay. Where they were given up, there are no others.
 func (s *Store) SetSettings(ctx context.Context, account, key string, values map[string]string) error {
 	return s.db.TxOn(ctx, account, func(ctx context.Context) error {
-		c, err := s.Get(ctx, account, key)
+		c, err := s.Known(ctx, account, key)
 		if err != nil {
 			return err
+		}
+		if c.Unopened == ErrGivenUp {
+			c.Settings = map[string]string{}
+		} else if c.Unopened != nil {
+			return c.Unopened
 		}
 		t, err := s.Type(c.Type)
 		if err != nil {
@@ -216,8 +244,13 @@ func (s *Store) SetSettings(ctx context.Context, account, key string, values map
 }
 
 // SetEnabled switches a channel on or off. A channel that is off answers webhooks as if it did not exist, and keeps what
-// waits in its outbox.
+// waits in its outbox. One without its settings is not switched on.
 func (s *Store) SetEnabled(ctx context.Context, account, key string, enabled bool) error {
+	if enabled {
+		if _, err := s.Get(ctx, account, key); err != nil {
+			return err
+		}
+	}
 	return s.update(ctx, account, key, "enabled = $3, trouble = ''", enabled, "channel.enabled", enabled)
 }
 

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"indaba/internal/channel"
@@ -17,34 +19,51 @@ import (
 
 // How deliveries are paced.
 const (
-	pausedWait = time.Second // how often a paused channel is looked at again
-	commitWait = 200 * time.Millisecond
+	pausedWait  = time.Minute // how often a channel that is off or paused is looked at unasked
+	troubleWait = time.Second // after a fault of our own
+	commitWait  = 200 * time.Millisecond
+	commitPause = 10 * time.Second // the longest wait between two tries to record what happened
 )
 
 // Deliver sends one parcel and settles it; it is what message.Outbox.Run calls. A positive result asks for the parcel
-// again after that time.
+// again after that time, or when configuration has changed.
 func (g *Gateway) Deliver(ctx context.Context, p *message.Parcel) time.Duration {
+	changed := g.changed.Next()
 	c, err := g.channel(ctx, p.Message.Channel)
 	if core.KindOf(err) == core.NotFound && err != nil {
 		return g.abandon(ctx, p, core.SafeMessage(err))
 	}
+	if errors.Is(err, ErrGivenUp) { // it is off, too
+		return pausedWait
+	}
 	if err != nil {
 		slog.ErrorContext(ctx, "cannot deliver", "channel", p.Message.Channel, "error", err)
-		return pausedWait
+		return troubleWait
 	}
 	if _, ok := c.Adapter.(channel.SyncAdapter); ok {
 		return g.hand(ctx, c, p)
 	}
-	if !c.Enabled || c.Trouble != "" {
-		return pausedWait
-	}
 	if p.Started && !c.idempotent {
 		return g.doubtful(ctx, c, p, "the server stopped while the message was being sent")
 	}
-	if wait := g.pace(c, p); wait > 0 {
+	if g.tooOld(p) {
+		return g.settle(ctx, c, p, unsent(c, p), fmt.Sprintf("given up: it could not be sent for %v", g.options.GiveUpAfter), "")
+	}
+	if !c.Enabled || c.Trouble != "" {
+		return pausedWait
+	}
+	if wait := p.NotBefore.Sub(g.options.Now()); wait > 0 {
 		return wait
 	}
+	if !g.pace(ctx, c, changed) {
+		return time.Nanosecond // the channel may be another by now
+	}
 	return g.attempt(ctx, c, p)
+}
+
+// tooOld reports whether a message has waited for longer than anybody wants it.
+func (g *Gateway) tooOld(p *message.Parcel) bool {
+	return g.options.Now().Sub(p.Since) > g.options.GiveUpAfter
 }
 
 // abandon ends a parcel whose channel is gone.
@@ -52,7 +71,7 @@ func (g *Gateway) abandon(ctx context.Context, p *message.Parcel, reason string)
 	repeatable, err := g.store.wasIdempotent(ctx, p.Message.Channel)
 	if err != nil {
 		slog.ErrorContext(ctx, "cannot look at a channel that is gone", "channel", p.Message.Channel, "error", err)
-		return pausedWait
+		return troubleWait
 	}
 	return g.settle(ctx, nil, p, end(p.Started || p.Doubted || repeatable && p.Inherited), reason, "")
 }
@@ -76,46 +95,54 @@ func addressTypes(class string) []string {
 	return []string{optout.Phone, class, field}
 }
 
-// pace returns how long the channel's rate makes a parcel wait. A parcel that has waited goes out at once.
-func (g *Gateway) pace(c *running, p *message.Parcel) time.Duration {
-	if c.limiter == nil || p.Paced {
-		return 0
+// pace waits until the channel's rate lets one more message go. Parcels go in the order in which they came to wait, and
+// only the first of them has asked the limiter, so that a change of the rate counts at once. It is false when the wait
+// ended early: configuration has changed, or the server stops.
+func (g *Gateway) pace(ctx context.Context, c *running, changed <-chan struct{}) bool {
+	if c.limiter == nil {
+		return true
 	}
-	wait := c.limiter.Reserve().Delay()
-	p.Paced = wait > 0
-	return wait
+	select {
+	case c.first <- struct{}{}:
+		defer func() { <-c.first }()
+	case <-changed:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+	turn := c.limiter.Reserve()
+	timer := time.NewTimer(turn.Delay())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-changed:
+	case <-ctx.Done():
+	}
+	turn.Cancel()
+	return false
 }
 
 // attempt makes one request to the provider. It is not interrupted when the server stops: the answer tells whether the
 // message arrived.
 func (g *Gateway) attempt(ctx context.Context, c *running, p *message.Parcel) time.Duration {
-	p.Paced = false
 	ctx = context.WithoutCancel(ctx)
-	if p.Doubted && !c.idempotent {
-		// A status callback may have settled it meanwhile: then it has arrived, or never will.
-		m, err := g.messages.Get(ctx, p.Message.Account, p.Message.ID)
-		if err != nil {
-			slog.ErrorContext(ctx, "cannot look at a doubtful delivery", "channel", c.Key, "error", err)
-			return pausedWait
-		}
-		if m.Status > core.Unknown {
-			return g.settle(ctx, c, p, core.Unknown, "", "")
-		}
-	}
 	reason, err := g.unwanted(ctx, c, p.Message)
 	if err != nil {
 		slog.ErrorContext(ctx, "cannot look for an opt-out before a delivery", "channel", c.Key, "error", err)
-		return pausedWait
+		return troubleWait
 	}
 	if reason != "" {
 		refusal := &channel.SendError{Class: channel.Recipient, Message: reason}
-		return g.settle(ctx, c, p, end(p.Doubted || c.idempotent && p.Inherited), refusal.Error(), "")
+		return g.settle(ctx, c, p, unsent(c, p), refusal.Error(), "")
 	}
-	if c.idempotent {
-		p.Attempts++ // a repeated request does no harm, so the beginning of one need not be on disk
-	} else if err := g.messages.Outbox.Start(ctx, p); err != nil {
+	wanted, err := g.begin(ctx, c, p)
+	if err != nil {
 		slog.ErrorContext(ctx, "cannot note a delivery", "channel", c.Key, "error", err)
-		return pausedWait
+		return troubleWait
+	}
+	if !wanted {
+		return g.settle(ctx, c, p, core.Unknown, "", "") // the status that it has stays
 	}
 	receipt, err := g.send(ctx, c, p)
 	if err != nil {
@@ -129,6 +156,22 @@ func (g *Gateway) attempt(ctx context.Context, c *running, p *message.Parcel) ti
 		status = core.Sent
 	}
 	return g.settle(ctx, c, p, status, "", receipt.ExternalID, receipt.Messages...)
+}
+
+// begin notes that an attempt begins. wanted is false when a status callback has settled the message before: it has
+// arrived, or never will.
+func (g *Gateway) begin(ctx context.Context, c *running, p *message.Parcel) (wanted bool, err error) {
+	if !c.idempotent {
+		return g.messages.Outbox.Start(ctx, p)
+	}
+	if p.Attempts > 0 || p.Inherited {
+		settled, err := g.messages.Outbox.Settled(ctx, p)
+		if err != nil || settled {
+			return false, err
+		}
+	}
+	p.Attempts++ // a repeated request does no harm, so the beginning of one need not be on disk
+	return true, nil
 }
 
 func outbound(m *core.Message, attempt int) *channel.Outbound {
@@ -148,8 +191,8 @@ func (g *Gateway) refused(ctx context.Context, c *running, p *message.Parcel, er
 	}
 	switch failure.Class {
 	case channel.UnknownResult:
-		p.Doubted = true
 		if c.idempotent {
+			p.Doubted = true
 			return g.later(ctx, c, p, failure)
 		}
 		return g.doubtful(ctx, c, p, failure.Error())
@@ -158,8 +201,8 @@ func (g *Gateway) refused(ctx context.Context, c *running, p *message.Parcel, er
 	case channel.AccountFault:
 		return g.pause(ctx, c, p, failure)
 	default:
-		// Where requests are not repeatable, the refusal of this one tells nothing of an earlier one.
-		return g.settle(ctx, c, p, end(p.Doubted && !c.idempotent), failure.Error(), "")
+		// The refusal of this request tells nothing of an earlier one.
+		return g.settle(ctx, c, p, end(p.Doubted), failure.Error(), "")
 	}
 }
 
@@ -171,33 +214,50 @@ func end(doubted bool) core.Status {
 	return core.Failed
 }
 
+// unsent returns the status of a message of which nobody knows more than that it is not tried again.
+func unsent(c *running, p *message.Parcel) core.Status {
+	return end(p.Doubted || c.idempotent && p.Inherited)
+}
+
 // later keeps a parcel for another attempt, unless it has had its share.
 func (g *Gateway) later(ctx context.Context, c *running, p *message.Parcel, failure *channel.SendError) time.Duration {
 	now := g.options.Now()
-	if p.Attempts >= c.maxAttempts || now.Sub(p.Since) > g.options.GiveUpAfter {
-		status := end(p.Doubted || c.idempotent && p.Inherited)
-		return g.settle(ctx, c, p, status, fmt.Sprintf("given up after %d attempts: %s", p.Attempts, failure), "")
+	if p.Attempts >= c.maxAttempts || g.tooOld(p) {
+		return g.settle(ctx, c, p, unsent(c, p), fmt.Sprintf("given up after %d attempts: %s", p.Attempts, failure), "")
 	}
 	wait := failure.After
 	if wait == 0 {
 		wait = channel.Backoff(p.Attempts, rand.Float64())
 	}
-	wait = max(wait, time.Millisecond)
-	if err := g.messages.Outbox.Postpone(ctx, p, now.Add(wait), p.Doubted && c.idempotent); err != nil {
-		slog.ErrorContext(ctx, "cannot postpone a delivery", "channel", c.Key, "error", err)
-		return pausedWait
+	wait = max(min(wait, p.Since.Add(g.options.GiveUpAfter).Sub(now)), time.Millisecond) // nobody waits for an attempt that comes too late
+	if err := g.postpone(ctx, c, p, now.Add(wait), failure); err != nil {
+		return troubleWait
 	}
 	return wait
 }
 
-// pause stops a channel whose account the provider refuses. The parcel stays first in line.
-func (g *Gateway) pause(ctx context.Context, c *running, p *message.Parcel, failure *channel.SendError) time.Duration {
-	slog.ErrorContext(ctx, "channel paused: the provider refuses our account", "channel", c.Key, "reason", failure.Error())
-	if err := g.messages.Outbox.Postpone(ctx, p, g.options.Now(), p.Doubted && c.idempotent); err != nil {
+// postpone notes until when a parcel waits, and why.
+func (g *Gateway) postpone(ctx context.Context, c *running, p *message.Parcel, until time.Time, failure *channel.SendError) error {
+	err := g.messages.Outbox.Postpone(ctx, p, until, p.Doubted && c.idempotent, core.Storable(failure.Error()))
+	if err != nil {
 		slog.ErrorContext(ctx, "cannot postpone a delivery", "channel", c.Key, "error", err)
 	}
+	return err
+}
+
+// pause stops a channel whose account the provider refuses. The parcel stays first in line. A refusal of settings that
+// somebody has changed since says nothing of the new ones.
+func (g *Gateway) pause(ctx context.Context, c *running, p *message.Parcel, failure *channel.SendError) time.Duration {
+	if err := g.postpone(ctx, c, p, g.options.Now(), failure); err != nil {
+		return troubleWait
+	}
+	if now, err := g.channel(ctx, c.Key); err == nil && !maps.Equal(now.Settings, c.Settings) {
+		return time.Nanosecond
+	}
+	slog.ErrorContext(ctx, "channel paused: the provider refuses our account", "channel", c.Key, "reason", failure.Error())
 	if err := g.store.SetTrouble(ctx, c.Account, c.Key, failure.Error()); err != nil {
 		slog.ErrorContext(ctx, "cannot pause a channel", "channel", c.Key, "error", err)
+		return troubleWait
 	}
 	return pausedWait
 }
@@ -206,21 +266,23 @@ func (g *Gateway) pause(ctx context.Context, c *running, p *message.Parcel, fail
 // attempt that the channel's policy allows.
 func (g *Gateway) doubtful(ctx context.Context, c *running, p *message.Parcel, reason string) time.Duration {
 	p.Doubted = true
-	if c.resendUnknown && p.Attempts < 2 {
+	if c.resendUnknown && !p.Noted {
 		if _, err := g.messages.SetStatus(ctx, p.Message.ID, core.Unknown, reason, ""); err != nil {
 			slog.ErrorContext(ctx, "cannot note a doubtful delivery", "channel", c.Key, "error", err)
-			return pausedWait
+			return troubleWait
 		}
+		p.Noted = true
 		return g.later(ctx, c, p, &channel.SendError{Class: channel.UnknownResult, Message: reason})
 	}
 	return g.settle(ctx, c, p, core.Unknown, reason, "")
 }
 
-// settle records how a delivery ended, with the events that follow from it, and does not give up: what the provider has
-// done cannot be undone.
+// settle records how a delivery ended, with the events that follow from it, and does not give up before the server stops:
+// what the provider has done cannot be undone.
 func (g *Gateway) settle(ctx context.Context, c *running, p *message.Parcel, status core.Status, reason, externalID string, back ...channel.Message) time.Duration {
 	ctx = context.WithoutCancel(ctx)
-	for {
+	externalID = providerID(externalID)
+	for wait := commitWait; ; wait = min(2*wait, commitPause) {
 		err := g.db.TxOn(ctx, message.Lane(p.Message.Channel, p.Message.To), func(ctx context.Context) error {
 			for _, in := range back {
 				m, err := g.inbound(c, in)
@@ -233,7 +295,7 @@ func (g *Gateway) settle(ctx context.Context, c *running, p *message.Parcel, sta
 				}
 			}
 			before := core.Queued
-			return g.messages.Settle(ctx, p, status, core.Storable(reason), core.Storable(externalID), func(ctx context.Context, now core.Status, why string) error {
+			return g.messages.Settle(ctx, p, status, core.Storable(reason), externalID, func(ctx context.Context, now core.Status, why string) error {
 				defer func() { before = now }()
 				return g.tell(ctx, p.Message, now, why, externalID, before)
 			})
@@ -242,11 +304,25 @@ func (g *Gateway) settle(ctx context.Context, c *running, p *message.Parcel, sta
 			return 0
 		}
 		slog.ErrorContext(ctx, "cannot record a delivery, trying again", "message", p.Message.ID, "error", err)
-		if g.db.Closed() {
-			return pausedWait // the process is ending: the row tells the next one that the fate is unknown
+		select {
+		case <-time.After(wait):
+		case <-g.stopping.Done():
+			return troubleWait // the row tells the next start that its fate is unknown
 		}
-		time.Sleep(commitWait)
+		if g.db.Closed() {
+			return troubleWait // likewise
+		}
 	}
+}
+
+// providerID returns a provider's id as it is stored: what is longer than any index takes is cut, wherever it comes from.
+func providerID(id string) string {
+	const longest = 255
+	id = core.Storable(id)
+	if len(id) > longest {
+		id = strings.ToValidUTF8(id[:longest], "")
+	}
+	return id
 }
 
 // hand gives a parcel of a synchronous channel to the request that waits for it.
@@ -256,7 +332,7 @@ func (g *Gateway) hand(ctx context.Context, c *running, p *message.Parcel) time.
 	}
 	if err := g.waiting.answer(ctx, p.Message); err != nil {
 		if ctx.Err() != nil {
-			return pausedWait
+			return troubleWait
 		}
 		if p.Inherited {
 			return g.settle(ctx, c, p, core.Unknown, "the server stopped while the reply was being handed over", "")
@@ -274,13 +350,13 @@ func (g *Gateway) report(ctx context.Context, c *running, u channel.StatusUpdate
 	}
 	external := changed.ExternalID
 	if external == "" {
-		external = u.ExternalID
+		external = providerID(u.ExternalID)
 	}
 	return g.tell(ctx, changed.Message, changed.Now, changed.Why, external, changed.Status)
 }
 
 func callback(c *running, u channel.StatusUpdate) message.Callback {
-	return message.Callback{Channel: c.Key, MessageID: u.MessageID, ExternalID: core.Storable(u.ExternalID),
+	return message.Callback{Channel: c.Key, MessageID: u.MessageID, ExternalID: providerID(u.ExternalID),
 		Address: core.Storable(u.Address), Status: u.Status, Reason: core.Storable(u.Reason)}
 }
 

@@ -46,6 +46,7 @@ type Gateway struct {
 	mu      sync.Mutex
 	running map[string]*running // by channel key
 	changes atomic.Int64        // counts changes of configuration
+	changed core.Broadcast      // tells of them
 
 	stopping context.Context // ends when providers that wait for news are to be sent away
 	stop     context.CancelFunc
@@ -58,6 +59,7 @@ type running struct {
 	line          core.Line
 	idempotent    bool
 	limiter       *rate.Limiter // nil without a limit
+	first         chan struct{} // holds who is next to be let go by the limiter
 	maxAttempts   int
 	resendUnknown bool
 	seen          int64 // Gateway.changes when it was last read
@@ -76,9 +78,13 @@ func New(d *db.DB, store *Store, messages *message.Service, o Options) *Gateway 
 	}
 	g := &Gateway{db: d, store: store, messages: messages, options: o, running: map[string]*running{}}
 	g.stopping, g.stop = context.WithCancel(context.Background())
-	d.OnChange(func() { g.changes.Add(1) })
-	messages.Mailbox.OnSettled(func(mail message.Mail, replies int) {
-		if mail.Message != nil && mail.Event == nil && replies == 0 {
+	d.OnChange(func() {
+		g.changes.Add(1)
+		g.changed.Tell()
+		messages.Outbox.Rouse()
+	})
+	messages.Mailbox.OnSettled(func(mail message.Mail, reply bool) {
+		if mail.Message != nil && mail.Event == nil && !reply {
 			g.waiting.nothing(mail.Message.ID)
 		}
 	})
@@ -170,7 +176,7 @@ func (g *Gateway) start(c *Channel) (*running, error) {
 		perSecond = config.Number("rate")
 	}
 	if perSecond > 0 {
-		r.limiter = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
+		r.limiter, r.first = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond))), make(chan struct{}, 1)
 	}
 	return r, nil
 }

@@ -58,6 +58,12 @@ type place struct {
 // open starts a gateway whose bot answers each message with what bot returns; an empty text is no answer.
 func open(t *testing.T, d *db.DB, bot func(m *core.Message) string) *place {
 	t.Helper()
+	return openFor(t, d, bot, 0)
+}
+
+// openFor is open with an age at which messages are given up.
+func openFor(t *testing.T, d *db.DB, bot func(m *core.Message) string, giveUpAfter time.Duration) *place {
+	t.Helper()
 	p := &place{t: t, told: make(chan core.Event, 100)}
 	p.messages = message.New(d, 256, time.Now)
 	p.store = gateway.NewStore(d, plain{}, silent{}, all.Types(), time.Now)
@@ -65,7 +71,7 @@ func open(t *testing.T, d *db.DB, bot func(m *core.Message) string) *place {
 	routes := routing.New(d, nil, silent{}, time.Now)
 	p.server = httptest.NewUnstartedServer(nil)
 	p.gateway = gateway.New(d, p.store, p.messages, gateway.Options{PublicURL: "http://" + p.server.Listener.Addr().String(), Now: time.Now,
-		Optouts: optout.NewGate(p.optouts, heeded{}), Forget: routes.Forget,
+		Optouts: optout.NewGate(p.optouts, heeded{}), Forget: routes.Forget, GiveUpAfter: giveUpAfter,
 		Notify: func(ctx context.Context, _ *core.Message, e core.Event) error {
 			d.AfterCommit(ctx, func() { p.told <- e })
 			return nil
@@ -80,16 +86,14 @@ func open(t *testing.T, d *db.DB, bot func(m *core.Message) string) *place {
 			in := mail.Message
 			text := bot(in)
 			return d.Tx(ctx, func(ctx context.Context) error {
-				replies := 0
 				if text != "" {
-					replies = 1
 					if err := p.messages.Send(ctx, &core.Message{ID: core.NewMessageID(time.Now()), Account: in.Account, Channel: in.Channel,
 						Direction: core.Outbound, From: in.To, To: in.From, Content: &text, InReplyTo: in.ID, SessionID: in.SessionID,
 						CreatedAt: time.Now()}); err != nil {
 						return err
 					}
 				}
-				return p.messages.Mailbox.Done(ctx, mail, replies)
+				return p.messages.Mailbox.Done(ctx, mail, text != "")
 			})
 		})
 	})

@@ -37,7 +37,7 @@ func (s *Store) nameIsFree(ctx context.Context, account, key, name string) error
 // refused from then on, what waits to be sent by it fails, and its messages stay in the log.
 func (g *Gateway) Remove(ctx context.Context, account, key string) error {
 	return g.db.TxOn(ctx, account, func(ctx context.Context) error {
-		c, err := g.store.Get(ctx, account, key)
+		c, err := g.store.Known(ctx, account, key)
 		if err != nil {
 			return err
 		}

@@ -71,6 +71,10 @@ func (s *sessions) give(id string, reply *core.Message) []*waiter {
 	return all
 }
 
+// NoReply says that nobody will answer a message after all: the request that waits for a reply to it ends at once. After
+// a reply it does nothing.
+func (g *Gateway) NoReply(id string) { g.waiting.nothing(id) }
+
 // nothing tells the requests that there will be no reply.
 func (s *sessions) nothing(id string) { s.give(id, nil) }
 

@@ -21,9 +21,9 @@ import (
 // everything that the request brought is on disk.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/channels/"), "/")
-	c, err := g.channel(r.Context(), key)
+	c, err := g.channel(r.Context(), core.Storable(key)) // what no database stores is no channel either
 	if err != nil || !c.Enabled {
-		if err != nil && core.KindOf(err) != core.NotFound {
+		if err != nil && core.KindOf(err) != core.NotFound && !errors.Is(err, ErrGivenUp) {
 			refuse(w, r, err)
 			return
 		}

@@ -112,16 +112,14 @@ func (s *Service) Incr(ctx context.Context, space, key string, amount int64) (va
 		if err != nil {
 			return err
 		}
-		var text string
-		err = s.d.Row(ctx, "SELECT value FROM kv WHERE space = $1 AND key = $2 AND expires > $3",
-			[]any{space, key, now.UnixMicro()}, &text)
-		if errors.Is(err, sql.ErrNoRows) {
+		text, found, err := s.hold(ctx, space, key, now)
+		if err != nil {
+			return err
+		}
+		if !found {
 			value = amount
 			outcome, err = s.create(ctx, space, key, strconv.FormatInt(amount, 10), never, keys, now)
 			return err
-		}
-		if err != nil {
-			return fmt.Errorf("read a counter: %w", err)
 		}
 		if value, err = add(text, amount); err != nil {
 			return err

@@ -3,6 +3,7 @@ package kv
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,6 +31,23 @@ func (s *Service) lock(ctx context.Context, space string) (keys int64, err error
 		return 0, fmt.Errorf("lock the keys of a space: %w", err)
 	}
 	return keys, nil
+}
+
+// hold returns the value of a live key of a locked space. Until the end of this transaction nobody else replaces it, which
+// the lock of a space does not prevent, or sets anew a key that by this clock has expired.
+func (s *Service) hold(ctx context.Context, space, key string, now time.Time) (value string, found bool, err error) {
+	text := "SELECT value, expires FROM kv WHERE space = $1 AND key = $2"
+	if s.d.Dialect() == db.Postgres {
+		text += " FOR UPDATE"
+	}
+	var expires int64
+	switch err := s.d.Row(ctx, text, []any{space, key}, &value, &expires); {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", false, nil
+	case err != nil:
+		return "", false, fmt.Errorf("read a counter: %w", err)
+	}
+	return value, expires > now.UnixMicro(), nil
 }
 
 // count corrects the number of rows of a locked space.
@@ -75,9 +93,10 @@ func (s *Service) create(ctx context.Context, space, key, value string, expires,
 	return outcome, s.count(ctx, space, live+1-rows)
 }
 
-// sweepSome removes expired rows of a locked space, up to sweepBatch, without correcting their count.
+// sweepSome removes expired rows of a locked space, up to sweepBatch, without correcting their count. A row that is found
+// expired and set anew before it can be removed stays: on PostgreSQL, only the outer condition is asked again.
 func (s *Service) sweepSome(ctx context.Context, space string, now time.Time) (int64, error) {
-	n, err := s.d.Exec(ctx, "DELETE FROM kv WHERE space = $1 AND key IN (SELECT key FROM kv "+
+	n, err := s.d.Exec(ctx, "DELETE FROM kv WHERE space = $1 AND expires <= $2 AND key IN (SELECT key FROM kv "+
 		"WHERE space = $1 AND expires <= $2 AND expires < 9223372036854775807 ORDER BY expires LIMIT $3)",
 		space, now.UnixMicro(), sweepBatch)
 	if err != nil {

@@ -3,7 +3,9 @@ package message
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"indaba/internal/core"
 )
@@ -15,9 +17,12 @@ type arrival struct {
 	id      string // of the message that is on disk: this one, or the one of which it is a redelivery
 }
 
+// idLife is how long the provider's id of an inbound message is remembered (docs/spec/channels.md 0).
+const idLife = 7 * 24 * time.Hour
+
 // Accept stores an inbound message and puts it into its member's mailbox, in one commit, which it shares with other
-// callers. It returns false when the channel has delivered a message with the same ExternalID before, and the id of the
-// stored one in any case.
+// callers. It returns false when the channel has delivered a message with the same ExternalID in the seven days before,
+// and the id of the stored one in any case.
 func (s *Service) Accept(ctx context.Context, m *core.Message) (fresh bool, id string, err error) {
 	a := &arrival{message: m}
 	if a.row, err = values(m); err != nil {
@@ -32,6 +37,26 @@ func (s *Service) Accept(ctx context.Context, m *core.Message) (fresh bool, id s
 // store stores messages that came in at the same time, and puts those that are no redeliveries into the mailbox, in
 // their order.
 func (s *Service) store(ctx context.Context, arrivals []*arrival) error {
+	for left := arrivals; len(left) > 0; {
+		known, err := s.keep(ctx, left)
+		if err != nil {
+			return err
+		}
+		if left, err = s.recognise(ctx, known); err != nil {
+			return err
+		}
+	}
+	mails := make([]*Mail, 0, len(arrivals))
+	for _, a := range arrivals {
+		if a.id == a.message.ID {
+			mails = append(mails, &Mail{Account: a.message.Account, Channel: a.message.Channel, Address: a.message.From, Message: a.message})
+		}
+	}
+	return s.Mailbox.postMessages(ctx, mails)
+}
+
+// keep puts messages into the log, and returns those that are not new there.
+func (s *Service) keep(ctx context.Context, arrivals []*arrival) (known []*arrival, err error) {
 	rows, byID := make([][]any, len(arrivals)), make(map[string]*arrival, len(arrivals))
 	for i, a := range arrivals {
 		a.id = ""
@@ -45,25 +70,54 @@ func (s *Service) store(ctx context.Context, arrivals []*arrival) error {
 		}
 		return err
 	}); err != nil {
-		return fmt.Errorf("store inbound messages: %w", err)
+		return nil, fmt.Errorf("store inbound messages: %w", err)
 	}
-	mails := make([]*Mail, 0, len(arrivals))
 	for _, a := range arrivals {
-		if a.id != "" {
-			mails = append(mails, &Mail{Account: a.message.Account, Channel: a.message.Channel, Address: a.message.From, Message: a.message})
-		} else if err := s.recognise(ctx, a); err != nil {
-			return err
+		if a.id == "" {
+			known = append(known, a)
 		}
 	}
-	return s.Mailbox.postMessages(ctx, mails)
+	return known, nil
 }
 
-// recognise finds the message of which an arrival is a redelivery.
-func (s *Service) recognise(ctx context.Context, a *arrival) error {
-	err := s.db.RowLater(ctx, "SELECT id FROM message WHERE channel = $1 AND external_id = $2 AND direction = 1 AND external_id <> ''",
-		[]any{a.message.Channel, a.message.ExternalID}, &a.id)
-	if err != nil {
-		return fmt.Errorf("find the first delivery of a message: %w", err)
+// recognise finds the messages of which the arrivals are redeliveries. It returns the arrivals that are none, since so
+// much time has passed: what was in their way in the log no longer is.
+func (s *Service) recognise(ctx context.Context, known []*arrival) (anew []*arrival, err error) {
+	at := make([]int64, len(known))
+	for i, a := range known {
+		read := s.db.RowLater
+		if i == len(known)-1 {
+			read = s.db.Row // which takes the others with it, so that all are answered
+		}
+		err := read(ctx, "SELECT id, created_at FROM message WHERE channel = $1 AND external_id = $2 AND direction = 1 AND external_id <> ''",
+			[]any{a.message.Channel, a.message.ExternalID}, &a.id, &at[i])
+		if err != nil {
+			return nil, fmt.Errorf("find the first delivery of a message: %w", err)
+		}
 	}
-	return nil
+	for i, a := range known {
+		if a.message.CreatedAt.Sub(time.UnixMicro(at[i])) < idLife {
+			continue
+		}
+		if err := s.release(ctx, a.id); err != nil {
+			return nil, fmt.Errorf("forget the provider's id of message %s: %w", a.id, err)
+		}
+		anew = append(anew, a)
+	}
+	return anew, nil
+}
+
+// release lets another message have the provider's id of an old one, which is still shown with it.
+func (s *Service) release(ctx context.Context, id string) error {
+	m, err := s.one(ctx, "WHERE m.id = $1", id)
+	if err != nil {
+		return err
+	}
+	old := detailsOf(m)
+	old.ExternalID = m.ExternalID
+	text, err := json.Marshal(old)
+	if err != nil {
+		return err
+	}
+	return s.db.ExecLater(ctx, nil, "UPDATE message SET external_id = '', details = $2 WHERE id = $1", id, string(text))
 }

@@ -6,11 +6,14 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"indaba/internal/core"
 )
 
 // Durable queue rows are worked on in lanes: the rows of one lane one at a time and in order, lanes side by side. Rows
-// come in by hand from the commit that wrote them, so that nothing polls on the way of a message; a slow scan of the
-// table is the safety net, and the way in for what did not fit into memory and for what a stopped process left behind.
+// come in by hand from the commit that wrote them, so that nothing polls on the way of a message; a look into the table
+// from time to time is the safety net, and the way in for what did not fit into memory and for what a stopped process left
+// behind.
 
 // lanes hands the rows of a table to a handler.
 type lanes[T any] struct {
@@ -22,17 +25,20 @@ type lanes[T any] struct {
 	handle  func(context.Context, T) time.Duration
 	limit   int // rows kept in memory
 	workers chan struct{}
-	scan    time.Duration
+	changed core.Broadcast // wakes the lanes that wait before they handle their row again
 
 	mu       sync.Mutex
 	byLane   map[string]*lane[T]
-	known    map[int64]bool // rows in memory
+	known    map[int64]bool // rows in memory; true for those whose post may still come, because a scan found them first
 	missed   bool           // rows were left in the table for want of room: order now comes from there
 	drops    int            // how often a posted row was left in the table
-	finished map[int64]bool // rows done while a scan was under way; nil while there is none
-	wake     chan struct{}
-	ctx      context.Context // of Run; nil before and after
-	running  sync.WaitGroup
+	scanning bool
+	// Rows that are done and must not come in again: what ended during a scan by the scan, what a scan found by its post.
+	// finished is of the time since the last scan began, before of that since the scan before.
+	finished, before map[int64]bool
+	wake             chan struct{}
+	ctx              context.Context // of Run; nil before and after
+	running          sync.WaitGroup
 }
 
 type lane[T any] struct {
@@ -40,18 +46,16 @@ type lane[T any] struct {
 	active bool
 }
 
-func newLanes[T any](limit, workers int, scan time.Duration) *lanes[T] {
-	return &lanes[T]{limit: limit, workers: make(chan struct{}, workers), scan: scan, byLane: map[string]*lane[T]{},
-		known: map[int64]bool{}, wake: make(chan struct{}, 1), missed: true}
+func newLanes[T any](limit, workers int) *lanes[T] {
+	return &lanes[T]{limit: limit, workers: make(chan struct{}, workers), byLane: map[string]*lane[T]{},
+		known: map[int64]bool{}, wake: make(chan struct{}, 1), missed: true, finished: map[int64]bool{}}
 }
 
 // run works until ctx ends, then waits for the rows in hand.
-func (l *lanes[T]) run(ctx context.Context) error {
+func (l *lanes[T]) run(ctx context.Context) {
 	l.mu.Lock()
 	l.ctx = ctx
 	l.mu.Unlock()
-	ticker := time.NewTicker(l.scan)
-	defer ticker.Stop()
 	for {
 		if err := l.fill(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "cannot read a queue, trying again", "error", err)
@@ -62,8 +66,7 @@ func (l *lanes[T]) run(ctx context.Context) error {
 			l.ctx = nil
 			l.mu.Unlock()
 			l.running.Wait()
-			return nil
-		case <-ticker.C:
+			return
 		case <-l.wake:
 		}
 	}
@@ -78,22 +81,19 @@ func (l *lanes[T]) fill(ctx context.Context) error {
 		l.mu.Unlock()
 		return nil
 	}
-	l.finished = map[int64]bool{}
+	l.before, l.finished, l.scanning = l.finished, map[int64]bool{}, true
 	l.mu.Unlock()
 
 	rows, err := l.load(ctx, l.limit)
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	finished := l.finished
-	l.finished = nil
+	l.scanning = false
 	if err != nil {
 		return err
 	}
 	for _, row := range rows {
-		if id := l.id(row); !l.known[id] && !finished[id] {
-			l.add(row)
-		}
+		l.add(row, true)
 	}
 	l.missed = len(rows) == l.limit || l.drops != drops
 	return nil
@@ -109,9 +109,7 @@ func (l *lanes[T]) post(row T) {
 		l.nudge()
 		return
 	}
-	if !l.known[l.id(row)] {
-		l.add(row)
-	}
+	l.add(row, false)
 }
 
 // look makes the next scan happen now: somebody else may have put rows into the table.
@@ -128,15 +126,19 @@ func (l *lanes[T]) nudge() {
 	}
 }
 
-// add puts a row at the end of its lane. The caller holds the lock.
-func (l *lanes[T]) add(row T) {
+// add puts a row at the end of its lane, unless it is there or done. The caller holds the lock.
+func (l *lanes[T]) add(row T, found bool) {
+	id := l.id(row)
+	if _, there := l.known[id]; there || l.finished[id] || l.before[id] {
+		return
+	}
+	l.known[id] = found
 	key := l.lane(row)
 	q := l.byLane[key]
 	if q == nil {
 		q = &lane[T]{}
 		l.byLane[key] = q
 	}
-	l.known[l.id(row)] = true
 	q.rows = append(q.rows, row)
 	if !q.active && l.ctx != nil {
 		q.active = true
@@ -153,6 +155,7 @@ func (l *lanes[T]) work(ctx context.Context, key string, q *lane[T]) {
 		case <-ctx.Done():
 			return
 		}
+		changed := l.changed.Next()
 		again, more := l.head(ctx, key, q)
 		<-l.workers
 		if !more {
@@ -162,6 +165,8 @@ func (l *lanes[T]) work(ctx context.Context, key string, q *lane[T]) {
 			timer := time.NewTimer(again)
 			select {
 			case <-timer.C:
+			case <-changed:
+				timer.Stop()
 			case <-ctx.Done():
 				timer.Stop()
 				return
@@ -184,10 +189,10 @@ func (l *lanes[T]) head(ctx context.Context, key string, q *lane[T]) (again time
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	id := l.id(row)
-	delete(l.known, id)
-	if l.finished != nil {
+	if l.known[id] || l.scanning {
 		l.finished[id] = true
 	}
+	delete(l.known, id)
 	var none T
 	q.rows[0] = none
 	q.rows = q.rows[1:]

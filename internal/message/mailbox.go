@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -40,18 +41,21 @@ type notice struct {
 	Trigger *Trigger    `json:"trigger,omitempty"`
 }
 
-// Mailbox is the queue of mail, one lane per person: (account, address), which keeps the order of each member.
+// Mailbox is the queue of mail. Each account has one of its own, so that the slow bots of one hold up no other, and in it
+// each person has a lane, which keeps the order of each member.
 type Mailbox struct {
 	db      *db.DB
 	now     func() time.Time
-	lanes   *lanes[Mail]
-	settled func(Mail, int)
+	turns   int // at the same time, in one account
+	handle  Handler
+	queues  *queues[Mail] // by account
+	settled func(Mail, bool)
 
 	mu     sync.Mutex
 	failed map[int64]int // how often the mails that this process tries again have failed
 }
 
-// Sizes of the mailbox in memory, and how often a turn is tried again when a part of the server failed it.
+// How many mails of an account are kept in memory, and how often a turn is tried again when a part of the server failed it.
 const (
 	mailLimit    = 20_000
 	mailAttempts = 5
@@ -60,20 +64,28 @@ const (
 )
 
 func newMailbox(d *db.DB, turns int, now func() time.Time) *Mailbox {
-	m := &Mailbox{db: d, now: now, lanes: newLanes[Mail](mailLimit, turns, scanEvery), settled: func(Mail, int) {},
-		failed: map[int64]int{}}
-	m.lanes.id = func(mail Mail) int64 { return mail.ID }
-	// Not by channel: a bot that meets one person on two channels keeps one record of them, and two turns at once would
-	// overwrite each other's (docs/spec/vumi-sandbox.md 17).
-	m.lanes.lane = func(mail Mail) string { return mail.Account + "\x00" + mail.Address }
-	m.lanes.load = m.load
-	d.OnChange(m.lanes.look)
+	m := &Mailbox{db: d, now: now, turns: turns, settled: func(Mail, bool) {}, failed: map[int64]int{}}
+	m.queues = newQueues(m.open, func(ctx context.Context) ([]string, error) {
+		return distinct(ctx, d, "mailbox", "account", "parked = ''")
+	})
+	d.OnChange(m.queues.look)
 	return m
 }
 
-// OnSettled sets what is told, after the commit, that a mail has left the queue, with the number of messages that were
-// sent in answer. It must be set before Run and must be quick.
-func (m *Mailbox) OnSettled(fn func(mail Mail, replies int)) { m.settled = fn }
+func (m *Mailbox) open(account string) *lanes[Mail] {
+	l := newLanes[Mail](mailLimit, m.turns)
+	l.id = func(mail Mail) int64 { return mail.ID }
+	// Not by channel: a bot that meets one person on two channels keeps one record of them, and two turns at once would
+	// overwrite each other's (docs/spec/vumi-sandbox.md 17).
+	l.lane = func(mail Mail) string { return mail.Address }
+	l.load = func(ctx context.Context, limit int) ([]Mail, error) { return m.load(ctx, account, limit) }
+	l.handle = m.attempt
+	return l
+}
+
+// OnSettled sets what is told, after the commit, that a mail has left the queue, and whether there is a reply to it, or may
+// still be. It must be set before Run and must be quick.
+func (m *Mailbox) OnSettled(fn func(mail Mail, reply bool)) { m.settled = fn }
 
 // Handler deals with one mail. It commits its effects together with Done. An error means that nothing was committed:
 // the mail is tried again later, at most a few times, and parked then; a [*Poison] error parks it at once.
@@ -87,8 +99,8 @@ func (p *Poison) Error() string { return p.Reason }
 
 // Run hands mail to the handler until ctx ends, then waits for the handlers under way.
 func (m *Mailbox) Run(ctx context.Context, handle Handler) error {
-	m.lanes.handle = func(ctx context.Context, mail Mail) time.Duration { return m.attempt(ctx, mail, handle) }
-	return m.lanes.run(ctx)
+	m.handle = handle
+	return m.queues.run(ctx)
 }
 
 // Post puts a mail into the queue as part of the transaction in ctx.
@@ -112,7 +124,7 @@ func (m *Mailbox) Post(ctx context.Context, mail Mail) error {
 		if err != nil {
 			return fmt.Errorf("post mail: %w", err)
 		}
-		m.db.AfterCommit(ctx, func() { m.lanes.post(mail) })
+		m.db.AfterCommit(ctx, func() { m.queues.post(mail.Account, mail) })
 		return nil
 	})
 }
@@ -142,15 +154,15 @@ func (m *Mailbox) postMessages(ctx context.Context, mails []*Mail) error {
 	}
 	m.db.AfterCommit(ctx, func() {
 		for _, mail := range mails {
-			m.lanes.post(*mail)
+			m.queues.post(mail.Account, *mail)
 		}
 	})
 	return nil
 }
 
-// Done takes a mail out of the queue as part of the transaction that holds its effects. replies is the number of
-// messages sent in answer to it.
-func (m *Mailbox) Done(ctx context.Context, mail Mail, replies int) error {
+// Done takes a mail out of the queue as part of the transaction that holds its effects. reply says that a message was sent
+// in answer to it, or that one may still be: without either, nobody need wait for one.
+func (m *Mailbox) Done(ctx context.Context, mail Mail, reply bool) error {
 	err := m.db.ExecLater(ctx, func(n int64) error {
 		if n == 0 {
 			return errNoRow // the effects of this transaction have been committed before
@@ -160,13 +172,13 @@ func (m *Mailbox) Done(ctx context.Context, mail Mail, replies int) error {
 	if err != nil {
 		return err
 	}
-	m.db.AfterCommit(ctx, func() { m.settled(mail, replies) })
+	m.db.AfterCommit(ctx, func() { m.settled(mail, reply) })
 	return nil
 }
 
-func (m *Mailbox) attempt(ctx context.Context, mail Mail, handle Handler) time.Duration {
+func (m *Mailbox) attempt(ctx context.Context, mail Mail) time.Duration {
 	mail.Attempts = m.attempts(mail)
-	err := handle(ctx, mail)
+	err := m.guarded(ctx, mail)
 	if err == nil || errors.Is(err, errNoRow) {
 		m.forget(mail)
 		return 0
@@ -189,6 +201,17 @@ func (m *Mailbox) attempt(ctx context.Context, mail Mail, handle Handler) time.D
 	}
 	slog.WarnContext(ctx, "mail will be tried again", "mail", mail.ID, "channel", mail.Channel, "error", err)
 	return 250 * time.Millisecond << (2 * min(mail.Attempts, 4))
+}
+
+// guarded is the handler with a panic turned into an error, so that a mail that breaks it is parked like any other poison.
+func (m *Mailbox) guarded(ctx context.Context, mail Mail) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			panicked(ctx, p, debug.Stack())
+			err = fmt.Errorf("a fault of the server: %v", p)
+		}
+	}()
+	return m.handle(ctx, mail)
 }
 
 // attempts returns how often a mail has failed, as its row tells: in this process or, when it was read from the table, in
@@ -222,7 +245,7 @@ func (m *Mailbox) park(ctx context.Context, mail Mail, reason string) error {
 	slog.ErrorContext(ctx, "mail parked", "mail", mail.ID, "channel", mail.Channel, "reason", reason)
 	return m.db.Tx(ctx, func(ctx context.Context) error {
 		_, err := m.db.Exec(ctx, "UPDATE mailbox SET parked = $2, attempts = attempts + 1 WHERE id = $1", mail.ID, reason)
-		m.db.AfterCommit(ctx, func() { m.settled(mail, 0) })
+		m.db.AfterCommit(ctx, func() { m.settled(mail, false) })
 		return err
 	})
 }
@@ -269,9 +292,9 @@ func (m *Mailbox) unpark(ctx context.Context, text, account string, id int64) er
 	})
 }
 
-// load returns the oldest rows that wait for a bot.
-func (m *Mailbox) load(ctx context.Context, limit int) ([]Mail, error) {
-	parked, err := m.read(ctx, "WHERE b.parked = '' ORDER BY b.id LIMIT $1", limit)
+// load returns the oldest rows of an account that wait for a bot.
+func (m *Mailbox) load(ctx context.Context, account string, limit int) ([]Mail, error) {
+	parked, err := m.read(ctx, "WHERE b.account = $1 AND b.parked = '' ORDER BY b.id LIMIT $2", account, limit)
 	if err != nil {
 		return nil, err
 	}

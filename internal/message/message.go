@@ -52,6 +52,13 @@ type details struct {
 	HelperMetadata    json.RawMessage `json:"helper_metadata,omitempty"`
 	Continuation      string          `json:"continuation,omitempty"`
 	RepliesTo         string          `json:"replies_to,omitempty"`
+	// ExternalID is that of a message whose provider has used it again; see Accept.
+	ExternalID string `json:"external_id,omitempty"`
+}
+
+func detailsOf(m *core.Message) details {
+	return details{Group: m.Group, Provider: m.Provider, TransportType: m.TransportType, TransportMetadata: m.TransportMetadata,
+		HelperMetadata: m.HelperMetadata, Continuation: m.Continuation, RepliesTo: m.RepliesTo}
 }
 
 var columns = []string{"id", "account", "channel", "direction", "external_id", "address", "own_address", "content",
@@ -62,8 +69,7 @@ var selectMessage = "SELECT m." + strings.Join(columns, ", m.") + " FROM message
 var insertOne = db.InsertText("message", columns, 1, "")
 
 func values(m *core.Message) ([]any, error) {
-	text, err := json.Marshal(details{m.Group, m.Provider, m.TransportType, m.TransportMetadata, m.HelperMetadata, m.Continuation,
-		m.RepliesTo})
+	text, err := json.Marshal(detailsOf(m))
 	if err != nil {
 		return nil, core.Errorf(core.Invalid, "message metadata is not JSON: %v", err)
 	}
@@ -93,6 +99,9 @@ func scanMessage(rows *sql.Rows, more ...any) (*core.Message, error) {
 	}
 	m.Group, m.Provider, m.TransportType, m.Continuation = d.Group, d.Provider, d.TransportType, d.Continuation
 	m.TransportMetadata, m.HelperMetadata, m.RepliesTo = d.TransportMetadata, d.HelperMetadata, d.RepliesTo
+	if d.ExternalID != "" {
+		m.ExternalID = d.ExternalID
+	}
 	m.Direction, m.Status = core.Direction(direction), core.Status(status)
 	m.From, m.To = own, address
 	if m.Direction == core.Inbound {
@@ -181,10 +190,11 @@ func (s *Service) Recent(ctx context.Context, account, address string, limit int
 	return s.some(ctx, "WHERE m.account = $1 AND m.address = $2 ORDER BY m.id DESC LIMIT $3", account, address, limit)
 }
 
-// LastInSession returns the newest inbound message of a channel's session, or a core.NotFound error.
+// LastInSession returns the newest inbound message of a channel's session, by the id that the provider gives it, or a
+// core.NotFound error.
 func (s *Service) LastInSession(ctx context.Context, channel, session string) (*core.Message, error) {
 	return s.one(ctx, "WHERE m.channel = $1 AND m.session_id = $2 AND m.session_id <> '' AND m.direction = 1 "+
-		"ORDER BY m.created_at DESC, m.id DESC", channel, session)
+		"ORDER BY m.created_at DESC, m.id DESC", channel, core.Storable(session)) // as it was stored
 }
 
 // SetBot notes which bot a message was routed to, by which endpoint.

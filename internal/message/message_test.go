@@ -153,7 +153,7 @@ func TestMailIsHandledInOrderPerMemberAndSideBySide(t *testing.T) {
 				}
 				next[mail.Address]++
 				mu.Unlock()
-				err := s.Mailbox.Done(ctx, mail, 0)
+				err := s.Mailbox.Done(ctx, mail, false)
 				mu.Lock()
 				busy[mail.Address] = false
 				mu.Unlock()
@@ -172,7 +172,7 @@ func TestFailedTurnIsTriedAgainThenParkedAndTheNextGoesOn(t *testing.T) {
 		tries := map[string]int{}
 		healed := false
 		done := make(chan string, 10)
-		s.Mailbox.OnSettled(func(mail message.Mail, _ int) { done <- *mail.Message.Content })
+		s.Mailbox.OnSettled(func(mail message.Mail, _ bool) { done <- *mail.Message.Content })
 		work(t, func(ctx context.Context) error {
 			return s.Mailbox.Run(ctx, func(ctx context.Context, mail message.Mail) error {
 				text := *mail.Message.Content
@@ -185,7 +185,7 @@ func TestFailedTurnIsTriedAgainThenParkedAndTheNextGoesOn(t *testing.T) {
 				case text == "panic" && tries[text] == 1:
 					panic("a bug")
 				}
-				return s.Mailbox.Done(ctx, mail, 1)
+				return s.Mailbox.Done(ctx, mail, true)
 			})
 		})
 		for _, text := range []string{"flaky", "poison", "after"} {
@@ -214,6 +214,66 @@ func TestFailedTurnIsTriedAgainThenParkedAndTheNextGoesOn(t *testing.T) {
 			t.Fatalf("%d tries", tries["flaky"])
 		}
 	})
+}
+
+func TestMailThatBreaksTheHandlerIsParked(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := message.New(d, 256, time.Now)
+		done := make(chan string, 10)
+		s.Mailbox.OnSettled(func(mail message.Mail, _ bool) { done <- *mail.Message.Content })
+		accept(t, s, inbound("+1", "1", "panic"))
+		if _, err := d.Exec(t.Context(), "UPDATE mailbox SET attempts = 4"); err != nil { // the fifth is the last
+			t.Fatal(err)
+		}
+		accept(t, s, inbound("+1", "2", "after"))
+		work(t, func(ctx context.Context) error {
+			return s.Mailbox.Run(ctx, func(ctx context.Context, mail message.Mail) error {
+				if *mail.Message.Content == "panic" {
+					panic("a bug")
+				}
+				return s.Mailbox.Done(ctx, mail, true)
+			})
+		})
+		for _, want := range []string{"panic", "after"} {
+			if got := <-done; got != want {
+				t.Fatalf("settled %s, want %s", got, want)
+			}
+		}
+		parked, err := s.Mailbox.Parked(t.Context(), "acc", 10)
+		if err != nil || len(parked) != 1 || parked[0].Reason != "a fault of the server: a bug" {
+			t.Fatalf("parked: %+v %v", parked, err)
+		}
+	})
+}
+
+// The slow bots of one account hold up no other.
+func TestMailOfAnotherAccountDoesNotWait(t *testing.T) {
+	d := dbtest.SQLite(t)
+	const turns = 4
+	s := message.New(d, turns, time.Now)
+	begun, release := make(chan string, 100), make(chan struct{})
+	work(t, func(ctx context.Context) error {
+		return s.Mailbox.Run(ctx, func(ctx context.Context, mail message.Mail) error {
+			begun <- mail.Account
+			if mail.Account == "acc" {
+				<-release
+			}
+			return s.Mailbox.Done(ctx, mail, true)
+		})
+	})
+	defer close(release)
+	for i := range 2 * turns {
+		accept(t, s, inbound(fmt.Sprint("+", i), fmt.Sprint(i), "slow"))
+	}
+	for range turns {
+		<-begun
+	}
+	other := inbound("+1", "x", "hi")
+	other.Account, other.Channel = "other", "their channel"
+	accept(t, s, other)
+	if account := <-begun; account != "other" {
+		t.Fatalf("a turn more than %d at once began for %s", turns, account)
+	}
 }
 
 func TestStatusGoesUpTheLadderOnly(t *testing.T) {
@@ -349,11 +409,11 @@ func TestParcelsKeepOrderPerRecipientAndSurviveARestart(t *testing.T) {
 						return time.Hour
 					}
 					if !p.Started {
-						if err := s.Outbox.Start(ctx, p); err != nil {
-							t.Error(err)
+						if wanted, err := s.Outbox.Start(ctx, p); err != nil || !wanted {
+							t.Error(wanted, err)
 						}
 						if random.IntN(4) == 0 {
-							if err := s.Outbox.Postpone(ctx, p, time.Now(), false); err != nil {
+							if err := s.Outbox.Postpone(ctx, p, time.Now(), false, "503"); err != nil {
 								t.Error(err)
 							}
 							return time.Millisecond

@@ -18,45 +18,55 @@ type Parcel struct {
 	Started   bool // an attempt began and its answer was never recorded: it may have arrived
 	NotBefore time.Time
 	Since     time.Time
-	Paced     bool // it has had its turn under the channel's rate; kept in memory only
-	// Doubted says that an earlier attempt may have arrived although later ones did not, Inherited that an earlier life
-	// of the server may have begun an attempt without a note.
-	Doubted, Inherited bool
+	// Doubted says that an earlier attempt may have arrived although later ones did not, Noted that its message says so,
+	// and Inherited that an earlier life of the server may have begun an attempt without a note.
+	Doubted, Noted, Inherited bool
 }
 
-// Outbox is the queue of parcels, one lane per recipient: (channel, address).
+// Outbox is the queue of parcels. Each channel has one of its own, so that a provider that hangs, a rate or a channel that
+// is off holds up nobody else, and in it each recipient has a lane.
 type Outbox struct {
-	db    *db.DB
-	begun time.Time // of Run; parcels older than that are inherited
-	now   func() time.Time
-	lanes *lanes[*Parcel]
+	db      *db.DB
+	now     func() time.Time
+	begun   time.Time // of Run; parcels older than that are inherited
+	deliver func(context.Context, *Parcel) time.Duration
+	queues  *queues[*Parcel] // by channel
 }
 
-// Sizes of the outbox in memory.
+// Sizes of the outbox of one channel.
 const (
-	parcelLimit   = 20_000
+	parcelLimit   = 5_000 // in memory
 	parcelWorkers = 512
 )
 
 func newOutbox(d *db.DB, now func() time.Time) *Outbox {
-	o := &Outbox{db: d, now: now, lanes: newLanes[*Parcel](parcelLimit, parcelWorkers, scanEvery)}
-	o.lanes.id = func(p *Parcel) int64 { return p.ID }
-	o.lanes.lane = func(p *Parcel) string { return Lane(p.Message.Channel, p.Message.To) }
-	o.lanes.load = o.load
+	o := &Outbox{db: d, now: now}
+	o.queues = newQueues(o.open, func(ctx context.Context) ([]string, error) { return distinct(ctx, d, "outbox", "channel", "TRUE") })
 	return o
 }
 
+func (o *Outbox) open(channel string) *lanes[*Parcel] {
+	l := newLanes[*Parcel](parcelLimit, parcelWorkers)
+	l.id = func(p *Parcel) int64 { return p.ID }
+	l.lane = func(p *Parcel) string { return p.Message.To }
+	l.load = func(ctx context.Context, limit int) ([]*Parcel, error) { return o.load(ctx, channel, limit) }
+	l.handle = o.deliver
+	return l
+}
+
 // Run hands parcels to deliver until ctx ends, then waits for the deliveries under way. deliver settles a parcel with
-// Sent, Failed or Unsure, or returns how long it wants to wait before it is handed the same parcel again.
+// Sent, Failed or Unsure, or returns how long it wants to wait before it is handed the same parcel again, unless Rouse
+// comes first.
 func (o *Outbox) Run(ctx context.Context, deliver func(context.Context, *Parcel) time.Duration) error {
-	o.begun = o.now()
-	o.lanes.handle = func(ctx context.Context, p *Parcel) time.Duration {
-		if wait := time.Until(p.NotBefore); wait > 0 {
-			return wait
-		}
-		return deliver(ctx, p)
-	}
-	return o.lanes.run(ctx)
+	o.begun, o.deliver = o.now(), deliver
+	return o.queues.run(ctx)
+}
+
+// Rouse hands over again, without further wait, every parcel that waits: its channel may be another now. Parcels of a commit
+// that was in doubt are looked for.
+func (o *Outbox) Rouse() {
+	o.queues.rouse()
+	o.queues.look()
 }
 
 func (o *Outbox) post(ctx context.Context, m *core.Message, now time.Time) error {
@@ -66,26 +76,35 @@ func (o *Outbox) post(ctx context.Context, m *core.Message, now time.Time) error
 	if err != nil {
 		return fmt.Errorf("queue an outbound message: %w", err)
 	}
-	o.db.AfterCommit(ctx, func() { o.lanes.post(p) })
+	o.db.AfterCommit(ctx, func() { o.queues.post(m.Channel, p) })
 	return nil
 }
 
 // Start notes that an attempt begins, before any byte of it leaves: a parcel found started after a crash may have
-// arrived.
-func (o *Outbox) Start(ctx context.Context, p *Parcel) error {
-	_, err := o.db.Exec(ctx, "UPDATE outbox SET started = $2, attempts = attempts + 1 WHERE id = $1", p.ID, true)
-	if err == nil {
-		p.Started = true
-		p.Attempts++
+// arrived. It is false, and notes nothing, when the message needs no attempt any more: a status callback has settled it.
+func (o *Outbox) Start(ctx context.Context, p *Parcel) (bool, error) {
+	n, err := o.db.Exec(ctx, "UPDATE outbox SET started = $2, attempts = attempts + 1 WHERE id = $1 "+
+		"AND EXISTS (SELECT 1 FROM message m WHERE m.id = outbox.message AND m.status < $3)", p.ID, true, int(core.Sent))
+	if err != nil || n == 0 {
+		return false, err
 	}
-	return err
+	p.Started = true
+	p.Attempts++
+	return true, nil
 }
 
-// Postpone notes that an attempt failed for now: the parcel will be tried again. started keeps the mark that an attempt
-// may have arrived, for channels where a further attempt does no harm.
-func (o *Outbox) Postpone(ctx context.Context, p *Parcel, until time.Time, started bool) error {
-	_, err := o.db.Exec(ctx, "UPDATE outbox SET started = $2, not_before = $3, attempts = $4 WHERE id = $1",
-		p.ID, started, until.UnixMicro(), p.Attempts)
+// Settled reports whether a status callback has settled the message of a parcel meanwhile.
+func (o *Outbox) Settled(ctx context.Context, p *Parcel) (bool, error) {
+	var status int
+	err := o.db.Row(ctx, "SELECT status FROM message WHERE id = $1", []any{p.Message.ID}, &status)
+	return core.Status(status) >= core.Sent, err
+}
+
+// Postpone notes that an attempt failed for now, and why: the parcel will be tried again. started keeps the mark that an
+// attempt may have arrived, for channels where a further attempt does no harm.
+func (o *Outbox) Postpone(ctx context.Context, p *Parcel, until time.Time, started bool, reason string) error {
+	_, err := o.db.Exec(ctx, "UPDATE outbox SET started = $2, not_before = $3, attempts = $4, reason = $5 WHERE id = $1",
+		p.ID, started, until.UnixMicro(), p.Attempts, reason)
 	if err == nil {
 		p.Started, p.NotBefore = started, until
 	}
@@ -122,9 +141,10 @@ func (s *Service) Settle(ctx context.Context, p *Parcel, status core.Status, rea
 	})
 }
 
-// load returns the oldest parcels.
-func (o *Outbox) load(ctx context.Context, limit int) ([]*Parcel, error) {
-	rows, err := o.db.Query(ctx, "SELECT id, message, attempts, started, not_before, created_at FROM outbox ORDER BY id LIMIT $1", limit)
+// load returns the oldest parcels of a channel.
+func (o *Outbox) load(ctx context.Context, channel string, limit int) ([]*Parcel, error) {
+	rows, err := o.db.Query(ctx, "SELECT id, message, attempts, started, not_before, created_at FROM outbox WHERE channel = $1 "+
+		"ORDER BY id LIMIT $2", channel, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +168,8 @@ func (o *Outbox) load(ctx context.Context, limit int) ([]*Parcel, error) {
 	if err := eachMessage(ctx, o.db, places, func(i int, m *core.Message) {
 		p := all[i]
 		p.Message = m
-		p.Doubted, p.Inherited = p.Started || m.Status != core.Queued, p.Since.Before(o.begun)
+		p.Doubted, p.Noted = p.Started || m.Status != core.Queued, m.Status == core.Unknown
+		p.Inherited = p.Since.Before(o.begun)
 	}); err != nil {
 		return nil, err
 	}

@@ -4,15 +4,15 @@ import "context"
 
 // refusal is a mail on its way out of the queue, with a message that no bot gets.
 type refusal struct {
-	mail    Mail
-	replies int
-	reason  string
+	mail   Mail
+	reply  bool
+	reason string
 }
 
 // Refuse notes why no bot gets the inbound message of a mail, and takes the mail out of the queue as [Mailbox.Done] does:
 // as part of the transaction in ctx, or in a commit that it shares with other callers.
-func (s *Service) Refuse(ctx context.Context, mail Mail, replies int, reason string) error {
-	return s.refuse.Do(ctx, Lane(mail.Channel, mail.Address), &refusal{mail, replies, reason})
+func (s *Service) Refuse(ctx context.Context, mail Mail, reply bool, reason string) error {
+	return s.refuse.Do(ctx, Lane(mail.Channel, mail.Address), &refusal{mail, reply, reason})
 }
 
 // turnAway refuses what many people sent to nobody, with a statement for each reason.
@@ -33,7 +33,7 @@ func (s *Service) turnAway(ctx context.Context, refusals []*refusal) error {
 	}
 	s.db.AfterCommit(ctx, func() {
 		for _, r := range refusals {
-			s.Mailbox.settled(r.mail, r.replies)
+			s.Mailbox.settled(r.mail, r.reply)
 		}
 	})
 	return nil

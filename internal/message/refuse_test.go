@@ -18,7 +18,11 @@ func TestRefusedMessagesLeaveTheQueueWithTheirReasons(t *testing.T) {
 		const messages = 300
 		s := message.New(d, 256, time.Now)
 		var settled atomic.Int64
-		s.Mailbox.OnSettled(func(_ message.Mail, replies int) { settled.Add(int64(replies)) })
+		s.Mailbox.OnSettled(func(_ message.Mail, reply bool) {
+			if reply {
+				settled.Add(1)
+			}
+		})
 		reason := func(n string) string { return "reason " + n[len(n)-1:] }
 		var all sync.WaitGroup
 		all.Add(messages)
@@ -26,10 +30,10 @@ func TestRefusedMessagesLeaveTheQueueWithTheirReasons(t *testing.T) {
 			return s.Mailbox.Run(ctx, func(ctx context.Context, mail message.Mail) error {
 				defer all.Done()
 				why := reason(*mail.Message.Content)
-				if err := s.Refuse(ctx, mail, 1, why); err != nil {
+				if err := s.Refuse(ctx, mail, true, why); err != nil {
 					return err
 				}
-				if err := s.Refuse(ctx, mail, 1, "twice"); err == nil {
+				if err := s.Refuse(ctx, mail, true, "twice"); err == nil {
 					t.Error("a mail was refused twice")
 				}
 				return nil

@@ -3,8 +3,8 @@ package message
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"log/slog"
 
 	"indaba/internal/core"
 	"indaba/internal/db"
@@ -54,12 +54,16 @@ func (s *Service) history(ctx context.Context, id string, status core.Status, re
 
 // History returns the steps of an outbound message after it was queued, oldest first.
 func (s *Service) History(ctx context.Context, id string) ([]Change, error) {
+	return s.changes(ctx, "SELECT status, reason, at FROM status_change WHERE message = $1 ORDER BY id", id)
+}
+
+func (s *Service) changes(ctx context.Context, text string, args ...any) ([]Change, error) {
 	return db.Collect(ctx, s.db, func(r *sql.Rows) (c Change, err error) {
 		var status int
 		err = r.Scan(&status, &c.Reason, &c.At)
 		c.Status = core.Status(status)
 		return c, err
-	}, "SELECT status, reason, at FROM status_change WHERE message = $1 ORDER BY id", id)
+	}, text, args...)
 }
 
 // Callback is a provider's word on a message of ours.
@@ -102,17 +106,17 @@ func (s *Service) Report(ctx context.Context, c Callback) (changed *Reported, er
 		external := ""
 		if m.ExternalID == "" {
 			external = c.ExternalID
-			late, lateWhy, err := s.orphans(ctx, m, external)
+			earlier, earlierWhy, err := s.orphans(ctx, m, external)
 			if err != nil {
 				return err
 			}
-			if late != 0 && late.CanFollow(now) {
-				now, why = late, lateWhy
-			}
+			now, why = climb(m.Status, Change{Status: earlier, Reason: earlierWhy}, Change{Status: now, Reason: why})
 		}
 		ok, err := s.SetStatus(ctx, m.ID, now, why, external)
 		if ok {
 			changed = &Reported{m, now, why}
+		} else if c.Status == core.Failed && m.Status != core.Failed {
+			slog.WarnContext(ctx, "provider reports a failure after a delivery, which changes nothing", "message", m.ID, "reason", c.Reason)
 		}
 		return err
 	})
@@ -136,13 +140,14 @@ func (s *Service) LaneOf(ctx context.Context, c Callback) string {
 // meant finds the message that a callback is about, or nil.
 func (s *Service) meant(ctx context.Context, c Callback) (*core.Message, error) {
 	if c.MessageID != "" {
-		m, err := s.one(ctx, "WHERE m.id = $1 AND m.channel = $2 AND m.direction = 2", c.MessageID, c.Channel)
+		m, err := s.one(ctx, "WHERE m.id = $1 AND m.channel = $2 AND m.direction = 2", core.Storable(c.MessageID), c.Channel)
 		if err == nil || core.KindOf(err) != core.NotFound {
 			return m, err
 		}
 	}
-	if c.ExternalID != "" {
-		m, err := s.one(ctx, "WHERE m.channel = $1 AND m.external_id = $2 AND m.direction = 2 AND m.external_id <> ''",
+	if c.ExternalID != "" { // providers that use ids again mean the newest
+		m, err := s.one(ctx, "WHERE m.channel = $1 AND m.external_id = $2 AND m.direction = 2 AND m.external_id <> '' "+
+			"ORDER BY m.created_at DESC, m.id DESC",
 			c.Channel, c.ExternalID)
 		if err == nil || core.KindOf(err) != core.NotFound {
 			return m, err
@@ -164,21 +169,37 @@ func (s *Service) meant(ctx context.Context, c Callback) (*core.Message, error) 
 	return unknown[0], nil
 }
 
-// orphans applies the callbacks that came before the answer which told the provider's id, and returns the last status.
+// orphans takes the callbacks that came before the answer which told the provider's id, and returns where they lead, one
+// after the other in the order in which they came: no status, if there were none.
 func (s *Service) orphans(ctx context.Context, m *core.Message, externalID string) (core.Status, string, error) {
 	if externalID == "" {
 		return 0, "", nil
 	}
-	var status int
-	var reason string
-	err := s.db.Row(ctx, "SELECT status, reason FROM status_orphan WHERE channel = $1 AND external_id = $2 ORDER BY status DESC, id DESC LIMIT 1",
-		[]any{m.Channel, externalID}, &status, &reason)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, "", nil
+	var waiting int // none as a rule, which is asked together with what the transaction has to write anyway
+	if err := s.db.Row(ctx, "SELECT count(*) FROM status_orphan WHERE channel = $1 AND external_id = $2",
+		[]any{m.Channel, externalID}, &waiting); err != nil || waiting == 0 {
+		return 0, "", err
 	}
+	steps, err := s.changes(ctx, "SELECT status, reason, at FROM status_orphan WHERE channel = $1 AND external_id = $2 ORDER BY id",
+		m.Channel, externalID)
 	if err != nil {
 		return 0, "", err
 	}
-	_, err = s.db.Exec(ctx, "DELETE FROM status_orphan WHERE channel = $1 AND external_id = $2", m.Channel, externalID)
-	return core.Status(status), reason, err
+	if _, err = s.db.Exec(ctx, "DELETE FROM status_orphan WHERE channel = $1 AND external_id = $2", m.Channel, externalID); err != nil {
+		return 0, "", err
+	}
+	status, reason := climb(0, steps...)
+	return status, reason, nil
+}
+
+// climb returns the status in which the steps leave a message, and the reason of the last one that it took. What cannot
+// follow, such as a failure after a delivery, it does not take.
+func climb(from core.Status, steps ...Change) (core.Status, string) {
+	last := Change{Status: from}
+	for _, step := range steps {
+		if step.Status.CanFollow(last.Status) {
+			last = step
+		}
+	}
+	return last.Status, last.Reason
 }

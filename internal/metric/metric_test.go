@@ -313,3 +313,41 @@ func TestRollupKeepsWhatHoursSay(t *testing.T) {
 		}
 	})
 }
+
+// What was folded counts as fired at the beginning of its minute or hour (docs/spec/vumi-http.md 6.3).
+func TestFoldedValuesCountAtTheBeginning(t *testing.T) {
+	each(t, func(f fixture) {
+		var points []metric.Point
+		for i, second := range []int{5, 25, 45, 65} {
+			points = append(points, metric.Point{Name: "x.sum", Value: float64(1 + i), At: start.Add(time.Duration(3600+second) * time.Second)})
+		}
+		if err := f.Fire(f.Context(), account, points); err != nil {
+			f.Fatal(err)
+		}
+		read := func(from, until int) string {
+			kept := []metric.Bucket{}
+			for _, b := range f.read(metric.Request{Name: "x.sum", From: start.Add(time.Duration(from) * time.Second),
+				Until: start.Add(time.Duration(until) * time.Second), Interval: 10 * time.Second}) {
+				if b.Value != nil {
+					kept = append(kept, b)
+				}
+			}
+			return show(kept)
+		}
+		for _, c := range []struct {
+			after                 time.Duration
+			all, fromSome, toSome string
+		}{
+			{24 * time.Hour, "3600:1 3620:2 3640:3 3660:4", "3620:2 3640:3 3660:4", "3600:1 3620:2"},
+			{26 * time.Hour, "3600:6 3660:4", "3660:4", "3600:6"},
+			{11 * 24 * time.Hour, "3600:10", "", "3600:10"},
+		} {
+			if err := f.Rollup(f.Context(), start.Add(c.after)); err != nil {
+				f.Fatal(err)
+			}
+			if all, from, to := read(3600, 7199), read(3620, 7199), read(3600, 3630); all != c.all || from != c.fromSome || to != c.toSome {
+				f.Errorf("after %v: %s; from :20 %s; until :30 %s", c.after, all, from, to)
+			}
+		}
+	})
+}

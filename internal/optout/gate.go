@@ -58,17 +58,15 @@ func (g *Gate) Refusal(ctx context.Context, account, addressType, address string
 	return g.refusal(ctx, account, address, []string{addressType}, []string{address})
 }
 
-// LastCall is Refusal for a message that is about to leave: the address may have opted out under any of the types, and a
-// telephone number may be written with its plus or without.
+// LastCall is Refusal for a message that is about to leave: the address may have opted out under any of the types. A
+// telephone number counts however it is written.
 func (g *Gate) LastCall(ctx context.Context, account, address string, types ...string) (string, error) {
 	forms := []string{address}
-	if digits := strings.TrimPrefix(address, "+"); slices.Contains(types, Phone) && isNumber(digits) {
-		forms = []string{"+" + digits, digits}
+	if slices.Contains(types, Phone) {
+		forms = spellings(address)
 	}
 	return g.refusal(ctx, account, address, types, forms)
 }
-
-func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 func (g *Gate) refusal(ctx context.Context, account, address string, types, forms []string) (string, error) {
 	p, err := g.policy(ctx, account)
@@ -82,21 +80,33 @@ func (g *Gate) refusal(ctx context.Context, account, address string, types, form
 	return fmt.Sprintf("Recipient with %s %s has opted out", found, address), nil
 }
 
+// spellings returns how an address may stand among the opt-outs of telephone numbers: as it is, without space around it and,
+// when it is a number, as people, providers and contacts write it.
+func spellings(address string) []string {
+	forms := []string{address, core.Phone(address)}
+	if digits := core.PhoneDigits(address); digits != "" {
+		forms = append(forms, "+"+digits, digits, "00"+digits)
+	}
+	return forms
+}
+
 // find returns a type under which one of the addresses has opted out, and "" when there is none. It is one look into the
-// table's key, of at most three types and two addresses.
+// table's key, of at most three types and five addresses.
 func (g *Gate) find(ctx context.Context, account string, types, addresses []string) (found string, err error) {
+	addresses = slices.DeleteFunc(addresses, func(address string) bool {
+		return OptOut{Type: types[0], Address: address}.check() != nil // nothing that is stored looks like this
+	})
+	if len(addresses) == 0 {
+		return "", nil
+	}
 	args := []any{account}
 	for i := range 3 {
 		args = append(args, types[min(i, len(types)-1)]) // the last one fills up
 	}
-	for i := range 2 {
-		address := addresses[min(i, len(addresses)-1)]
-		if (OptOut{Type: types[0], Address: address}).check() != nil {
-			return "", nil // nothing that is stored looks like this
-		}
-		args = append(args, address)
+	for i := range 5 {
+		args = append(args, addresses[min(i, len(addresses)-1)])
 	}
-	err = g.optouts.d.Row(ctx, "SELECT type FROM optout WHERE account = $1 AND type IN ($2, $3, $4) AND address IN ($5, $6) LIMIT 1",
+	err = g.optouts.d.Row(ctx, "SELECT type FROM optout WHERE account = $1 AND type IN ($2, $3, $4) AND address IN ($5, $6, $7, $8, $9) LIMIT 1",
 		args, &found)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil

@@ -44,7 +44,8 @@ func changed(t *testing.T, d *db.DB) {
 func TestGateRefuses(t *testing.T) {
 	eachGate(t, func(t *testing.T, d *db.DB, s *optout.Service, g *optout.Gate, b *book) {
 		for _, o := range [][2]string{{"msisdn", "+27820000001"}, {"msisdn", "27820000002"}, {"gtalk", "ann@example.org"},
-			{"wechat_id", "bob"}, {"msisdn", "carol"}} {
+			{"wechat_id", "bob"}, {"msisdn", "carol"}, {"msisdn", "0027820000003"}, {"msisdn", "+27 82 000 0004"},
+			{"msisdn", "0820000005"}, {"msisdn", "22395"}, {"msisdn", "BANK"}} {
 			if _, err := s.Set(t.Context(), account, o[0], o[1], ""); err != nil {
 				t.Fatal(err)
 			}
@@ -72,6 +73,24 @@ func TestGateRefuses(t *testing.T) {
 			{"+", phone, ""},
 			{"a\x00b", phone, ""},
 			{strings.Repeat("9", 5000), phone, ""},
+			// Providers read all of these as the number that has opted out.
+			{" +27820000001", phone, "msisdn"},
+			{"+27820000001\n", phone, "msisdn"},
+			{"+27 82 000 0001", phone, "msisdn"},
+			{"(27) 82-000.0001", phone, "msisdn"},
+			{"0027820000001", phone, "msisdn"},
+			{"\u202a+27\u00a0820000001\u202c", phone, "msisdn"},
+			{strings.Repeat(" ", 5000) + "+27820000001", phone, "msisdn"},
+			{"0027 82 000 0002", phone, "msisdn"},
+			{"+27820000003", phone, "msisdn"}, // was written 0027820000003 when it opted out
+			{"+27 82 000 0004", phone, "msisdn"},
+			{"082 000 0005", phone, "msisdn"},
+			{"22395", phone, "msisdn"},
+			{" BANK ", phone, "msisdn"},
+			{"bank", phone, ""},       // a name is taken verbatim
+			{"0820000001", phone, ""}, // nobody knows in which country
+			{"82 000 0001", phone, ""},
+			{"22396", phone, ""},
 		} {
 			want := ""
 			if c.refused != "" {
@@ -82,9 +101,14 @@ func TestGateRefuses(t *testing.T) {
 			}
 		}
 		// What an application asks for is compared to the letter.
-		for address, want := range map[string]string{"+27820000001": "Recipient with msisdn +27820000001 has opted out", "27820000001": ""} {
-			if got, err := g.Refusal(t.Context(), account, "msisdn", address); got != want || err != nil {
-				t.Errorf("%s: %q %v, want %q", address, got, err, want)
+		for _, c := range [][3]string{
+			{"msisdn", "+27820000001", "Recipient with msisdn +27820000001 has opted out"},
+			{"msisdn", "27820000001", ""}, {"msisdn", "0027 82 000 0001", ""},
+			{"gtalk", "ann@example.org", "Recipient with gtalk ann@example.org has opted out"},
+			{"msisdn", "ann@example.org", ""}, {"gtalk", "+27820000001", ""}, {"gtalk", "ann@example.org ", ""},
+		} {
+			if got, err := g.Refusal(t.Context(), account, c[0], c[1]); got != c[2] || err != nil {
+				t.Errorf("%s %s: %q %v, want %q", c[0], c[1], got, err, c[2])
 			}
 		}
 		b.disabled = true

@@ -7,14 +7,13 @@ import (
 	"indaba/internal/core"
 )
 
-// What a query may ask for at most. Anything beyond is an error of kind core.Invalid.
+// What a query may ask for at most, besides [MaxCost]. Anything beyond is an error of kind core.Invalid.
 const (
 	MaxBytes        = 128 << 10 // of text
 	MaxDepth        = 64        // of nested parentheses
 	MaxClauses      = 4096      // tests of a field
 	MaxPatternBytes = 1024      // of one prefix, wildcard, fuzzy term or regular expression
 	MaxPhraseTokens = 256       // of one phrase
-	MaxRegexes      = 16        // regular expressions
 	maxFieldBytes   = 256
 	maxSlop         = 1_000_000
 )
@@ -35,7 +34,7 @@ func parse(text string, schema Schema) (*Query, error) {
 	p := parser{scanner: scanner{text: text}, schema: schema}
 	p.space()
 	if p.peek() == eof {
-		return newQuery(Or{}, schema)
+		return newQuery(Or{}, schema, 0)
 	}
 	root, err := p.sequence("")
 	if err != nil {
@@ -44,7 +43,7 @@ func parse(text string, schema Schema) (*Query, error) {
 	if p.peek() != eof {
 		return nil, p.refuse(p.pos, "this parenthesis closes nothing")
 	}
-	return newQuery(root, schema)
+	return newQuery(root, schema, p.cost)
 }
 
 // parser is a recursive descent over
@@ -58,7 +57,7 @@ type parser struct {
 	schema  Schema
 	depth   int
 	clauses int
-	regexes int
+	cost    int
 }
 
 // clause is one member of a sequence with the sign before it.

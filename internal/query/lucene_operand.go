@@ -2,6 +2,7 @@ package query
 
 import (
 	"math"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -136,13 +137,22 @@ func (p *parser) regexTest(field string) (Node, error) {
 	if err := p.checkPattern(pattern, start); err != nil {
 		return nil, err
 	}
-	if p.regexes++; p.regexes > MaxRegexes {
-		return nil, p.refuse(start, "a query has at most %d regular expressions", MaxRegexes)
+	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil {
+		return nil, p.refuseRegex(start, err)
+	}
+	// What it costs is looked at first, for compiling costs memory.
+	n, err := p.test(Regex{field, pattern}, start)
+	if err != nil {
+		return nil, err
 	}
 	if _, err := compileRegex(pattern); err != nil {
-		return nil, p.refuse(start, "this is no usable regular expression (RE2 syntax): %v", err)
+		return nil, p.refuseRegex(start, err)
 	}
-	return p.test(Regex{field, pattern}, start)
+	return n, nil
+}
+
+func (p *parser) refuseRegex(start int, err error) error {
+	return p.refuse(start, "this is no usable regular expression (RE2 syntax): %v", err)
 }
 
 func (p *parser) checkPattern(pattern string, start int) error {
@@ -204,13 +214,17 @@ func (p *parser) fuzzyTest(field, value string, start int) (Node, error) {
 	return p.test(Fuzzy{field, value, min(edits, most)}, start)
 }
 
-// test counts a test of a field and reads what may follow it.
+// test counts a test of a field and what it costs, and reads what may follow it.
 func (p *parser) test(n leaf, start int) (Node, error) {
 	if n.field() == "" && len(p.schema.Default) == 0 {
 		return nil, p.refuse(start, "a field is needed here, as in field:value")
 	}
 	if p.clauses++; p.clauses > MaxClauses {
 		return nil, p.refuse(start, "a query has at most %d terms", MaxClauses)
+	}
+	if p.cost += p.schema.cost(n); p.cost > MaxCost {
+		return nil, p.refuse(start, "up to here the query takes %d steps to match, at most %d are allowed: use fewer or "+
+			"simpler regular expressions, wildcards, fuzzy terms and phrases", p.cost, MaxCost)
 	}
 	return p.suffixes(n, start)
 }

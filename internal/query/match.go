@@ -1,7 +1,6 @@
 package query
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -17,13 +16,21 @@ type Document interface {
 	Values(field string) []string
 }
 
-// Match reports whether the document satisfies the query.
-func (q *Query) Match(document Document) bool { return q.match(document) }
+// Match reports whether the document satisfies the query. Where several queries are matched with one document, it should
+// be [Prepared].
+func (q *Query) Match(document Document) bool {
+	prepared, ok := document.(*Prepared)
+	if !ok {
+		prepared = Prepare(document)
+	}
+	return q.match(prepared)
+}
 
-// predicate decides a node for a document, valueTest a leaf for one value of a field.
+// predicate decides a node for a document, valueTest a leaf for one value of a field, tokensTest for all of its tokens.
 type (
-	predicate func(Document) bool
-	valueTest func(value string) bool
+	predicate  func(*Prepared) bool
+	valueTest  func(value string) bool
+	tokensTest func(sorted []string) bool
 )
 
 // predicate prepares a tree for matching.
@@ -31,7 +38,7 @@ func (s Schema) predicate(n Node) (predicate, error) {
 	switch n := n.(type) {
 	case And:
 		tests, err := s.predicates(n.Nodes)
-		return func(d Document) bool {
+		return func(d *Prepared) bool {
 			for _, test := range tests {
 				if !test(d) {
 					return false
@@ -41,7 +48,7 @@ func (s Schema) predicate(n Node) (predicate, error) {
 		}, err
 	case Or:
 		tests, err := s.predicates(n.Nodes)
-		return func(d Document) bool {
+		return func(d *Prepared) bool {
 			for _, test := range tests {
 				if test(d) {
 					return true
@@ -51,11 +58,11 @@ func (s Schema) predicate(n Node) (predicate, error) {
 		}, err
 	case Not:
 		test, err := s.predicate(n.Node)
-		return func(d Document) bool { return !test(d) }, err
+		return func(d *Prepared) bool { return !test(d) }, err
 	case Boost:
 		return s.predicate(n.Node)
 	case MatchAll:
-		return func(Document) bool { return true }, nil
+		return func(*Prepared) bool { return true }, nil
 	case leaf:
 		return s.leafPredicate(n)
 	}
@@ -75,10 +82,6 @@ func (s Schema) predicates(nodes []Node) ([]predicate, error) {
 
 // leafPredicate tests the values of each field that the leaf looks at.
 func (s Schema) leafPredicate(l leaf) (predicate, error) {
-	type fieldTest struct {
-		field string
-		test  valueTest
-	}
 	var tests []fieldTest
 	for _, field := range s.fieldsOf(l) {
 		kind, known := s.Kind(field)
@@ -89,16 +92,63 @@ func (s Schema) leafPredicate(l leaf) (predicate, error) {
 		if err != nil {
 			return nil, err
 		}
-		tests = append(tests, fieldTest{field, test})
+		tests = append(tests, fieldTest{field, kind, test, newTokensTest(l, kind)})
 	}
-	return func(d Document) bool {
+	return func(d *Prepared) bool {
 		for _, t := range tests {
-			if slices.ContainsFunc(d.Values(t.field), t.test) {
+			if t.holds(d) {
 				return true
 			}
 		}
 		return false
 	}, nil
+}
+
+// fieldTest is a leaf for one field.
+type fieldTest struct {
+	field  string
+	kind   Kind
+	value  valueTest
+	tokens tokensTest // nil when it only looks at the beginning
+}
+
+func (t fieldTest) holds(d *Prepared) bool {
+	values := d.Values(t.field)
+	if isShort(values) {
+		return slices.ContainsFunc(values, t.value)
+	}
+	long := d.longField(t.field, t.kind, values)
+	if t.tokens != nil {
+		return t.tokens(long.tokens())
+	}
+	return slices.ContainsFunc(long.start(), t.value)
+}
+
+// newTokensTest returns a test that gives for the tokens of a field what the leaf's test of its values gives, with less
+// work when they are many. It is nil for leaves that only look at the beginning of a field.
+func newTokensTest(l leaf, kind Kind) tokensTest {
+	if kind == Time {
+		if p, ok := periodOf(l); ok {
+			return func(sorted []string) bool { return slices.ContainsFunc(sorted, p.contains) }
+		}
+	}
+	switch l := singleToken(l, kind).(type) {
+	case Term:
+		return func(sorted []string) bool {
+			_, found := slices.BinarySearch(sorted, l.Value)
+			return found
+		}
+	case Prefix:
+		return func(sorted []string) bool {
+			i, _ := slices.BinarySearch(sorted, l.Value)
+			return i < len(sorted) && strings.HasPrefix(sorted[i], l.Value)
+		}
+	case Range:
+		return l.containsOneOf
+	case Exists:
+		return func(sorted []string) bool { return len(sorted) > 0 }
+	}
+	return nil
 }
 
 // newValueTest prepares a leaf for values of a kind.
@@ -108,8 +158,9 @@ func newValueTest(l leaf, kind Kind) (valueTest, error) {
 			return p.contains, nil
 		}
 	}
-	if text, slop, ok := phraseOf(l); ok && kind == Text {
-		return textTest(strings.Fields(text), slop), nil
+	l = singleToken(l, kind)
+	if phrase, ok := l.(Phrase); ok {
+		return phraseTest(strings.Fields(phrase.Text), phrase.Slop), nil
 	}
 	test, err := tokenTest(l)
 	if err != nil || kind != Text {
@@ -151,14 +202,10 @@ func phraseOf(l leaf) (text string, slop int, ok bool) {
 	return "", 0, false
 }
 
-// textTest looks for a phrase among the tokens of a text. A phrase without tokens is in no text.
-func textTest(phrase []string, slop int) valueTest {
-	switch {
-	case len(phrase) == 0:
+// phraseTest looks for a phrase among the tokens of a text. A phrase without tokens is in no text.
+func phraseTest(phrase []string, slop int) valueTest {
+	if len(phrase) == 0 {
 		return func(string) bool { return false }
-	case len(phrase) == 1:
-		isWanted := func(token string) bool { return token == phrase[0] }
-		return func(value string) bool { return anyToken(value, isWanted) }
 	}
 	return func(value string) bool { return holdsPhrase(strings.Fields(value), phrase, slop) }
 }
@@ -168,8 +215,6 @@ func tokenTest(l leaf) (valueTest, error) {
 	switch l := l.(type) {
 	case Term:
 		return func(token string) bool { return token == l.Value }, nil
-	case Phrase:
-		return func(token string) bool { return token == l.Text }, nil
 	case Prefix:
 		return func(token string) bool { return strings.HasPrefix(token, l.Value) }, nil
 	case Wildcard:
@@ -191,22 +236,11 @@ func tokenTest(l leaf) (valueTest, error) {
 	return nil, fmt.Errorf("a filter tree cannot hold a %T", l)
 }
 
-// maxRegexInstructions bounds what a regular expression costs per rune of a token: x{1000}y{1000} is short to write.
-const maxRegexInstructions = 4096
-
 // compileRegex compiles a pattern for whole tokens.
 func compileRegex(pattern string) (*regexp.Regexp, error) {
 	// Looked at alone first, so that "a)|(b" cannot break out of the anchors.
-	tree, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
+	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil {
 		return nil, err
-	}
-	program, err := syntax.Compile(tree.Simplify())
-	if err != nil {
-		return nil, err
-	}
-	if len(program.Inst) > maxRegexInstructions {
-		return nil, errors.New("its repetitions make it too large")
 	}
 	return regexp.Compile(`\A(?s:` + pattern + `)\z`)
 }
@@ -234,4 +268,16 @@ func (n Range) contains(token string) bool {
 		}
 	}
 	return true
+}
+
+// containsOneOf reports whether one of sorted tokens lies in the range: the first that is not below it tells.
+func (n Range) containsOneOf(sorted []string) bool {
+	i := 0
+	if !n.Low.Open {
+		var found bool
+		if i, found = slices.BinarySearch(sorted, n.Low.Value); found && !n.Low.Inclusive {
+			i++
+		}
+	}
+	return i < len(sorted) && n.contains(sorted[i])
 }

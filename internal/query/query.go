@@ -31,6 +31,9 @@
 // A [Text] field is split into tokens at Unicode white space; matching is case-sensitive. Terms are split the same way,
 // so a term with escaped blanks is a phrase. A [Keyword] value is one token. Ranges compare code points, except that a
 // [Time] field compares times when all ends of the range are times; see [Time].
+//
+// What a match can cost is bounded; see [MaxCost]. Phrases of several tokens, wildcards, regular expressions and fuzzy
+// terms look at the beginning of a field only; see [BeginningBytes].
 package query
 
 // Query is a parsed query: a tree whose fields are known to its schema. It is immutable and safe for concurrent use.
@@ -38,6 +41,7 @@ type Query struct {
 	root   Node
 	schema Schema
 	match  predicate
+	cost   int
 }
 
 // Root returns the tree. It must not be changed.
@@ -47,10 +51,10 @@ func (q *Query) Root() Node { return q.root }
 func (q *Query) String() string { return printTree(q.root) }
 
 // newQuery makes the tree ready for matching.
-func newQuery(root Node, schema Schema) (*Query, error) {
+func newQuery(root Node, schema Schema, cost int) (*Query, error) {
 	match, err := schema.predicate(root)
 	if err != nil {
 		return nil, err
 	}
-	return &Query{root: root, schema: schema, match: match}, nil
+	return &Query{root: root, schema: schema, match: match, cost: cost}, nil
 }

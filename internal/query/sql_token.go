@@ -155,28 +155,29 @@ func (s tokenSQL) wildcard(p pattern) tokenCondition {
 			text.WriteString(`\` + string(r.rune))
 		}
 	}
-	condition := s.prefix(p.prefix(), true)
-	fits := fragment{sql: s.column + operator + placeholder, args: []any{text.String()}, exact: true}
+	condition := s.prefix(p.prefix(), false)
+	// It is never exact, for the matcher looks at the beginning of a field only.
+	fits := fragment{sql: s.column + operator + placeholder, args: []any{text.String()}}
 	if s.table != nil && s.table.MaxRunes > 0 {
 		// The end of a cut token is not known: let it through.
 		fits.sql = "(" + fits.sql + " OR length(" + s.column + ") >= " + placeholder + ")"
 		fits.args = append(fits.args, s.table.MaxRunes)
-		fits.exact = false
 	}
 	if condition.sql != "" {
 		condition.sql += " AND "
 	}
 	condition.sql += fits.sql
 	condition.args = append(condition.args, fits.args...)
-	condition.exact = condition.exact && fits.exact
 	return condition
 }
 
-// regex looks for the literal text that every match begins with.
+// regex looks for the literal text that every match begins with. It is never exact, as wildcards are not.
 func (s tokenSQL) regex(pattern string) tokenCondition {
 	prefix, complete := regexPrefix(pattern)
 	if complete {
-		return s.equal(prefix)
+		condition := s.equal(prefix)
+		condition.exact = false
+		return condition
 	}
 	return s.prefix(prefix, false)
 }

@@ -68,7 +68,15 @@ func (e Entry) check() error {
 }
 
 // NoRoute says that the table leads nowhere.
-type NoRoute struct{ From Endpoint }
+type NoRoute struct {
+	From    Endpoint // which has no target; when Endless, where the way began
+	Endless bool     // there are routes, which lead from router to router and never out
+}
 
 // Error tells which endpoint has no target.
-func (n *NoRoute) Error() string { return fmt.Sprintf("no route from %s", n.From) }
+func (n *NoRoute) Error() string {
+	if n.Endless {
+		return fmt.Sprintf("no route from %s comes to an end: they lead in a circle, or through more than %d routers", n.From, maxHops-1)
+	}
+	return fmt.Sprintf("no route from %s", n.From)
+}

@@ -183,8 +183,16 @@ func TestKeywordAndGroupRouters(t *testing.T) {
 		if err := link(t, s, "router-out:"+people.Key+" router-in:"+words.Key); err != nil {
 			t.Fatal(err)
 		}
-		if got := where(t, s, from("+2", "hello", "")); !strings.HasPrefix(got, "no route") {
+		const endless = " comes to an end: they lead in a circle, or through more than 9 routers"
+		if got := where(t, s, from("+2", "hello", "")); got != "no route from channel:c1:default"+endless {
 			t.Fatal(got)
+		}
+		if err := link(t, s, "bot:b2 router-out:"+words.Key, "router-in:"+words.Key+" router-out:"+people.Key,
+			"router-in:"+people.Key+" router-out:"+words.Key); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.Outbound(t.Context(), account, "b2", routing.Default); err == nil || err.Error() != "no route from bot:b2:default"+endless {
+			t.Fatal(err)
 		}
 		if err := s.DeleteRouter(t.Context(), account, words.Key); err != nil {
 			t.Fatal(err)

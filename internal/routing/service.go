@@ -200,7 +200,7 @@ func (s *Service) read(ctx context.Context, account string) (*table, error) {
 	return t, nil
 }
 
-// maxHops ends routes that go in circles.
+// maxHops is how many routes a message takes at most: it ends those that go in circles.
 const maxHops = 10
 
 // Decision is where a message goes.
@@ -251,12 +251,13 @@ func (s *Service) resolve(ctx context.Context, account string, find func(*table)
 }
 
 func (s *Service) inbound(ctx context.Context, t *table, m *core.Message, deliveryClass string) (Decision, error) {
-	at := Endpoint{Channel, m.Channel, Default}
+	from := Endpoint{Channel, m.Channel, Default}
+	at := from
 	d := Decision{Message: m}
 	for range maxHops {
 		target, ok := t.targets[at]
 		if !ok {
-			return d, &NoRoute{at}
+			return d, &NoRoute{From: at}
 		}
 		if target.Kind == Bot {
 			d.Bot, d.Endpoint = target.Key, target.Name
@@ -264,7 +265,7 @@ func (s *Service) inbound(ctx context.Context, t *table, m *core.Message, delive
 		}
 		router := t.routers[target.Key]
 		if router == nil {
-			return d, &NoRoute{target}
+			return d, &NoRoute{From: target}
 		}
 		d.Routers = append(d.Routers, router.Key)
 		name, err := s.choose(ctx, router, &d, deliveryClass)
@@ -276,7 +277,7 @@ func (s *Service) inbound(ctx context.Context, t *table, m *core.Message, delive
 		}
 		at = Endpoint{RouterOut, router.Key, name}
 	}
-	return d, &NoRoute{at}
+	return d, &NoRoute{From: from, Endless: true}
 }
 
 // Outbound finds the channel by which a message leaves a bot's endpoint, and the keys of the routers on the way, for
@@ -290,11 +291,12 @@ func (s *Service) Outbound(ctx context.Context, account, bot, endpoint string) (
 }
 
 func (t *table) outbound(bot, endpoint string) (channel string, routers []string, err error) {
-	at := Endpoint{Bot, bot, endpoint}
+	from := Endpoint{Bot, bot, endpoint}
+	at := from
 	for range maxHops {
 		target, ok := t.targets[at]
 		if !ok {
-			return "", routers, &NoRoute{at}
+			return "", routers, &NoRoute{From: at}
 		}
 		if target.Kind == Channel {
 			return target.Key, routers, nil
@@ -302,7 +304,7 @@ func (t *table) outbound(bot, endpoint string) (channel string, routers []string
 		routers = append(routers, target.Key)
 		at = Endpoint{RouterIn, target.Key, Default}
 	}
-	return "", routers, &NoRoute{at}
+	return "", routers, &NoRoute{From: from, Endless: true}
 }
 
 // Passed notes which routers a message passed, as part of the transaction that keeps the message. Answers to a message pass

@@ -34,6 +34,9 @@ func New(key []byte) (*Sealer, error) {
 	return &Sealer{aead}, nil
 }
 
+// Text is a sealed text and the context that it was sealed in.
+type Text struct{ Sealed, Context string }
+
 // Seal encrypts plain. Context says where the result belongs, such as "channel/" and a key: Open wants the same one, so
 // that a sealed text cannot be moved to another place. Equal texts are sealed differently each time.
 func (s *Sealer) Seal(plain, context string) string {

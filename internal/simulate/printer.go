@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"indaba/internal/channel"
+	"indaba/internal/core"
 )
 
 // An event is one thing that happens in a talk, as JSON shows it.
@@ -68,7 +69,7 @@ func (p printer) event(e event) error {
 	if p.json {
 		return json.NewEncoder(p.out).Encode(e)
 	}
-	text := p.human(e)
+	text := core.Printable(p.human(e))
 	if text == "" {
 		return nil
 	}

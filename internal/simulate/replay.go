@@ -10,6 +10,7 @@ import (
 
 	"indaba/internal/bot"
 	"indaba/internal/bot/js"
+	"indaba/internal/core"
 )
 
 // PrintReplay shows a recorded turn, what its replay came to, and where the two differ, command by command. A replay on
@@ -33,7 +34,7 @@ func PrintReplay(w io.Writer, old bot.TurnRecord, result bot.Result, differences
 			writeSend(&b, s)
 		}
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, core.Printable(b.String()))
 	return err
 }
 

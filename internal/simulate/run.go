@@ -37,7 +37,7 @@ func (r Report) OK() bool { return r.Failed == 0 }
 
 // Test plays the conversation scripts of a bot's folder against the bot in it, each on an account of its own, and writes
 // a report. Scripts are the files *.conv.yaml in the folder itself and anywhere below its folders test and tests. An
-// error means that they could not be played: the bot does not bundle, or a script makes no sense (core.Invalid), or there
+// error means that they could not be played: the bot does not bundle or load, or a script makes no sense (core.Invalid), or there
 // are none (core.NotFound). That a conversation fails is no error: see the report.
 func Test(ctx context.Context, o TestOptions, w io.Writer) (report Report, err error) {
 	started := time.Now()
@@ -181,7 +181,7 @@ func (t *testRun) tell(s *script, p *player, took time.Duration) error {
 			text += "    " + strings.ReplaceAll(l, "\n", "\n    ") + "\n"
 		}
 	}
-	_, err := fmt.Fprintln(t.out, text)
+	_, err := fmt.Fprintln(t.out, core.Printable(text))
 	return err
 }
 

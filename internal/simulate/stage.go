@@ -47,6 +47,9 @@ func newStage(ctx context.Context, program *bundle.Bundle) (_ *stage, err error)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.app.Runtime.Check(program); err != nil {
+		return nil, errors.Join(err, s.app.Close())
+	}
 	if err := s.app.Start(ctx); err != nil {
 		return nil, errors.Join(err, s.app.Close())
 	}

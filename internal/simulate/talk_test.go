@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,6 +116,22 @@ func TestTalkToRunningServer(t *testing.T) {
 	again, err := talk(t, c, simulate.TalkOptions{Account: account, Kind: "sms", Address: "27820000001"}, "hello")
 	if err != nil || strings.Contains(again, "no server runs") {
 		t.Errorf("%v\n%s", err, again)
+	}
+}
+
+// A server that was killed leaves its address behind. Whoever listens there now gets no secret.
+func TestTalkAfterAKill(t *testing.T) {
+	c, account := deployed(t)
+	var asked atomic.Int64
+	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer stranger.Close()
+	left := fmt.Sprintf(`{"url":%q,"pid":1}`, stranger.URL)
+	if err := os.WriteFile(filepath.Join(c.Data, "run.json"), []byte(left), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := talk(t, c, simulate.TalkOptions{Account: account}, "1")
+	if err != nil || !strings.Contains(out, "no server runs") || asked.Load() > 0 {
+		t.Errorf("the stranger got %d requests, %v\n%s", asked.Load(), err, out)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"indaba/internal/core"
 )
 
 // A line of a transcript is one message, or a note of what happened when who is empty.
@@ -24,7 +26,7 @@ const nameWidth = 8
 func writeTranscript(w io.Writer, lines []line) error {
 	for _, l := range lines {
 		if l.who == "" {
-			if _, err := fmt.Fprintf(w, "    (%s)\n", l.text); err != nil {
+			if _, err := fmt.Fprintf(w, "    (%s)\n", core.Printable(l.text)); err != nil {
 				return err
 			}
 			continue
@@ -41,7 +43,7 @@ func writeTranscript(w io.Writer, lines []line) error {
 			if i > 0 {
 				who = ""
 			}
-			if _, err := fmt.Fprintf(w, "    %-*s %s\n", nameWidth, who, strings.TrimRight(row, " ")); err != nil {
+			if _, err := fmt.Fprintf(w, "    %-*s %s\n", nameWidth, who, strings.TrimRight(core.Printable(row), " ")); err != nil {
 				return err
 			}
 		}

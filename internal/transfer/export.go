@@ -14,7 +14,8 @@ import (
 	"indaba/internal/core"
 )
 
-// Selection says which contacts to export: all, or those of a group, or those that a query matches.
+// Selection says which contacts to export: all, or those of a group, or those that a query matches. Whoever takes it from a
+// person refuses a group or query that was given and is empty: all were not meant.
 type Selection struct {
 	Group string // key or name
 	Query string // Lucene, docs/spec/vumi-http.md 4.4
@@ -119,7 +120,7 @@ func (e *Exporter) CSV(ctx context.Context, to io.Writer) (n int64, err error) {
 	values := make([]string, len(columns))
 	err = e.each(ctx, func(c contact.Contact) error {
 		for i, column := range columns {
-			values[i] = guarded(csvValue(&c, column, groups))
+			values[i] = core.GuardFormula(csvValue(&c, column, groups))
 		}
 		n++
 		return w.Write(values)

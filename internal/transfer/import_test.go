@@ -260,28 +260,50 @@ func TestResume(t *testing.T) {
 	})
 }
 
-// Of two workers on one import, one loses each commit and nothing is taken twice.
+// Of two workers on one import, one loses its commit and nothing is taken twice, whether the other one has come to the end
+// or only some rows further.
 func TestTwoWorkers(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		h := newHouse(t, d)
 		file := many(40)
-		im := h.begin("a", file, transfer.Spec{Mode: transfer.AlwaysNew, CreateGroups: true})
-		stolen := false
-		_, err := h.Work(t.Context(), "a", im.Key, strings.NewReader(file), func(now *transfer.Import) {
-			if now.Position < 9 || stolen {
-				return
+		for account, commits := range map[string]int{"to the end": 100, "one commit": 1} {
+			im := h.begin(account, file, transfer.Spec{Mode: transfer.AlwaysNew, CreateGroups: true})
+			work := func(ctx context.Context, progress func(*transfer.Import)) error {
+				_, err := h.Work(ctx, account, im.Key, strings.NewReader(file), progress)
+				return err
 			}
-			stolen = true
-			if _, err := h.Work(t.Context(), "a", im.Key, strings.NewReader(file), func(*transfer.Import) {}); err != nil {
-				t.Error(err)
+			stolen := false
+			err := work(t.Context(), func(now *transfer.Import) {
+				if now.Position < 9 || stolen {
+					return
+				}
+				stolen = true
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				left := commits
+				if err := work(ctx, func(*transfer.Import) {
+					if left--; left < 0 { // it is told before the first commit too
+						stop()
+					}
+				}); err != nil && !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			})
+			if core.KindOf(err) != core.Conflict {
+				t.Errorf("%s: the worker whose import was taken over: %v", account, err)
 			}
-		})
-		if core.KindOf(err) != core.Conflict {
-			t.Errorf("the worker whose import was taken over: %v", err)
-		}
-		n, err := h.contacts.Count(t.Context(), "a")
-		if done, gerr := h.Get(t.Context(), "a", im.Key); err != nil || gerr != nil || done.Created != n || done.State != transfer.Done || n != 40 {
-			t.Errorf("%d contacts, %+v %v %v", n, done, err, gerr)
+			if commits == 1 {
+				if now, err := h.Get(t.Context(), account, im.Key); err != nil || now.Position != 12 || now.State != transfer.Unfinished {
+					t.Errorf("%s: it is at %+v, %v", account, now, err)
+				}
+				if err := work(t.Context(), func(*transfer.Import) {}); err != nil {
+					t.Error(err)
+				}
+			}
+			n, err := h.contacts.Count(t.Context(), account)
+			if done, gerr := h.Get(t.Context(), account, im.Key); err != nil || gerr != nil || done.Created != n || done.State != transfer.Done || n != 40 {
+				t.Errorf("%s: %d contacts, %+v %v %v", account, n, done, err, gerr)
+			}
 		}
 	})
 }
@@ -453,6 +475,94 @@ func TestRoundTrip(t *testing.T) {
 			}
 		}
 	})
+}
+
+// JSON lines bring back extras and subscriptions of any name, however many there are.
+func TestRoundTripOfManyAndOddNames(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d)
+		odd := map[string]string{}
+		for _, name := range []string{"", " ", " a ", "a", "b:dmy", "b:exact", "c.d", "e=f", "key", "msisdn", "Town", "town", "=1", "'x", "n\u00e4me", "\n", "extra.a"} {
+			odd[name] = "the value of " + name
+		}
+		contacts := []contact.Contact{{Msisdn: "+1", Extra: odd, Subscription: odd}}
+		for i := range 3 {
+			many := map[string]string{}
+			for n := range transfer.MaxColumns + 100 {
+				many[fmt.Sprintf("q%d-%d", i, n)] = "x"
+			}
+			contacts = append(contacts, contact.Contact{Msisdn: "+2", Extra: many})
+		}
+		if _, err := h.contacts.CreateMany(t.Context(), "a", contacts); err != nil {
+			t.Fatal(err)
+		}
+		e, err := h.Export(t.Context(), "a", transfer.Selection{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file bytes.Buffer
+		if _, err := e.JSONL(t.Context(), &file); err != nil {
+			t.Fatal(err)
+		}
+		im := h.bring("b", file.String(), transfer.Spec{Mode: transfer.AlwaysNew})
+		if got, want := records(t, h, "b"), records(t, h, "a"); got != want {
+			t.Errorf("%+v %q: got\n%s\nwant\n%s", im.Counts, h.report(im, transfer.Skipped), got, want)
+		}
+		if len(im.Columns) > 2*transfer.MaxColumns {
+			t.Errorf("%d columns are listed", len(im.Columns))
+		}
+	})
+}
+
+// Of more members than are listed, those that the spec speaks of are, and none goes where another column goes.
+func TestMembersBeyondTheList(t *testing.T) {
+	h := newHouse(t, dbtest.SQLite(t))
+	line := func(id, more string) string {
+		var extras strings.Builder
+		for n := range transfer.MaxColumns {
+			fmt.Fprintf(&extras, `"a%d":"",`, n)
+		}
+		return fmt.Sprintf(`{"msisdn":"unknown","Town":"Durban","extra":{%s"id":%q%s}}`+"\n", extras.String(), id, more)
+	}
+	spec := transfer.Spec{Mode: transfer.UploadWins, Match: "extra.id", Map: map[string]string{"extra.shout": "surname:lower"}}
+	im := h.bring("a", line("1", `,"shout":"ZULU"`)+line("2", "")+line("1", `,"z":"last"`)+line("2", `,"town":"Cape Town"`), spec)
+	if im.Counts != (transfer.Counts{Created: 2, Updated: 1, Skipped: 1}) {
+		t.Errorf("%+v", im.Counts)
+	}
+	want := `4:4 skipped extra.town: the column "Town" goes there too: choose another place for it, or ignore it`
+	if got := h.report(im, transfer.Skipped); len(got) != 1 || got[0] != want {
+		t.Errorf("reported %q, want %q", got, want)
+	}
+	if err := h.contacts.Stream(t.Context(), "a", func(c contact.Contact) error {
+		surname, z := "", ""
+		if c.Extra["id"] == "1" {
+			surname, z = "zulu", "last"
+		}
+		if got := c.Text("surname"); (got == nil) != (surname == "") || got != nil && *got != surname || c.Extra["z"] != z || c.Extra["town"] != "Durban" {
+			t.Errorf("surname %v, z %q, town %q", got, c.Extra["z"], c.Extra["town"])
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// However many values rows have, what is in memory for one commit is bounded.
+func TestLargeRowsAreCommittedInTurn(t *testing.T) {
+	s := newStore(t, dbtest.SQLite(t), transfer.Options{})
+	var line strings.Builder
+	for n := range 30_000 {
+		fmt.Fprintf(&line, `"a%d":"",`, n)
+	}
+	file := `{"msisdn":"+1"}` + strings.Repeat("\n{\"extra\":{"+strings.TrimSuffix(line.String(), ",")+"}}", 8)
+	im := s.begin("a", file, transfer.Spec{Mode: transfer.UploadWins})
+	var at []int64
+	if _, err := s.Work(t.Context(), "a", im.Key, strings.NewReader(file), func(im *transfer.Import) { at = append(at, im.Position) }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(at, []int64{0, 5, 9, 9}) {
+		t.Errorf("commits at %d", at)
+	}
 }
 
 // records returns the contacts of an account without what is the account's.

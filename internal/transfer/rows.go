@@ -121,7 +121,7 @@ func (r *csvRows) next() (row, error) {
 				return next, nil
 			}
 		case r.columns[i] != "":
-			next.cells = append(next.cells, cell{column: r.columns[i], text: plain(value)})
+			next.cells = append(next.cells, cell{column: r.columns[i], text: core.UnguardFormula(value)})
 		}
 	}
 	return next, nil
@@ -222,8 +222,14 @@ func flatten(line string) ([]cell, error) {
 			cells = append(cells, c)
 		}
 	}
-	if len(cells) > MaxColumns {
-		return nil, core.Errorf(core.TooLarge, "the line has %d values, at most %d are allowed", len(cells), MaxColumns)
+	columns := 0
+	for _, c := range cells {
+		if _, member := ownPlace(c.column); !member {
+			columns++
+		}
+	}
+	if columns > MaxColumns {
+		return nil, core.Errorf(core.TooLarge, "the line has %d values, at most %d are allowed", columns, MaxColumns)
 	}
 	return cells, nil
 }

@@ -134,7 +134,7 @@ func (b *badRow) Error() string { return b.reason }
 
 // read returns the next rows with their values; last says that no others follow.
 func (r *run) read(ctx context.Context) (batch []entry, last bool, err error) {
-	for len(batch) < r.batch {
+	for room := maxValues; len(batch) < r.batch && room > 0; {
 		next, err := r.rows.next()
 		if errors.Is(err, io.EOF) {
 			return batch, true, nil
@@ -150,6 +150,7 @@ func (r *run) read(ctx context.Context) (batch []entry, last bool, err error) {
 			e.err = err
 		}
 		e.cells = nil
+		room -= len(e.all)
 		batch = append(batch, e)
 	}
 	return batch, false, nil

@@ -234,13 +234,23 @@ func (s *Service) wakeUp() {
 	}
 }
 
-// Sweep forgets the imports that have not changed for as long as imports are kept, with their files.
+// Sweep forgets the imports that have not changed for as long as imports are kept, with their files, and removes files that
+// belong to none.
 func (s *Service) Sweep(ctx context.Context) error {
-	old, err := s.findImports(ctx, "WHERE updated_at < $1 ORDER BY updated_at LIMIT 100", s.now().Add(-s.options.Keep).UnixMicro())
+	before := s.now().Add(-s.options.Keep).UnixMicro()
+	old, err := s.findImports(ctx, "WHERE updated_at < $1 ORDER BY updated_at LIMIT 100", before)
 	if err != nil {
 		return err
 	}
 	for _, im := range old {
+		n, err := s.d.Exec(ctx, "UPDATE contact_import SET state = $3 WHERE account = $1 AND key = $2 AND updated_at < $4", im.Account,
+			im.Key, int(Discarded), before)
+		if err != nil {
+			return fmt.Errorf("forget an import: %w", err)
+		}
+		if n == 0 {
+			continue // somebody has resumed it meanwhile
+		}
 		if err := errors.Join(s.dropFile(im), s.forget(ctx, im.Account, im.Key)); err != nil {
 			return err
 		}
@@ -248,5 +258,5 @@ func (s *Service) Sweep(ctx context.Context) error {
 			return fmt.Errorf("forget an import: %w", err)
 		}
 	}
-	return nil
+	return s.dropLost(ctx)
 }

@@ -71,7 +71,7 @@ func Inspect(ctx context.Context, file io.ReadSeeker, s Spec) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
-	names, samples, err := source.survey(ctx, rows)
+	names, samples, err := source.survey(ctx, rows, s)
 	if err != nil {
 		return Source{}, err
 	}
@@ -82,10 +82,12 @@ func Inspect(ctx context.Context, file io.ReadSeeker, s Spec) (Source, error) {
 	return source, nil
 }
 
-// survey reads all rows, counts them and collects the names of columns in the order in which they come.
-func (src *Source) survey(ctx context.Context, rows rows) (names []string, samples map[string]string, err error) {
+// survey reads all rows, counts them and collects the names of columns in the order in which they come. In JSON lines,
+// extra and subscription have as many members as anybody likes: those beyond MaxColumns are not listed, and neither is
+// one without a name, unless the spec speaks of them.
+func (src *Source) survey(ctx context.Context, rows rows, s Spec) (names []string, samples map[string]string, err error) {
 	names, samples = slices.Clone(rows.heading()), map[string]string{}
-	seen := map[string]bool{}
+	seen, members := map[string]bool{}, 0
 	for _, name := range names {
 		seen[name] = true
 	}
@@ -103,9 +105,17 @@ func (src *Source) survey(ctx context.Context, rows rows) (names []string, sampl
 		src.Total++
 		for _, c := range r.cells {
 			if !seen[c.column] {
-				if seen[c.column] = true; len(names) == MaxColumns {
+				t, member := ownPlace(c.column)
+				_, mapped := s.Map[c.column]
+				switch member = member && src.Format == JSONL; {
+				case !member && len(names)-members == MaxColumns:
 					return nil, nil, core.Errorf(core.TooLarge, "line %d: the file has more than %d columns", r.line, MaxColumns)
+				case member && (members >= MaxColumns || t.Name == "") && !mapped && c.column != s.Match:
+					continue
+				case member:
+					members++
 				}
+				seen[c.column] = true
 				names = append(names, c.column)
 			}
 			if samples[c.column] == "" {

@@ -26,6 +26,7 @@ func TestInspect(t *testing.T) {
 		{"UTF-16", "\xff\xfep\x00h\x00o\x00n\x00e\x00\n\x001\x00\n\x00", transfer.Spec{}, "csv utf-16 , phone→msisdn:phone"},
 		{"JSON lines", `{"msisdn":"1","extra":{"a":"b"},"key":"k","$VERSION":2}` + "\n\n" + `{"subscription":{"x":"y"},"surname":null}`, transfer.Spec{},
 			"jsonl utf-8  $VERSION→ignore extra.a→extra.a:exact key→ignore msisdn→msisdn:exact subscription.x→subscription.x:exact surname→surname:exact"},
+		{"members before their likes", `{"Town":"a","extra":{"town":"b"}}`, transfer.Spec{}, "jsonl utf-8  Town→extra.town_2:exact extra.town→extra.town:exact"},
 		{"asked for", "phone,Town,x\n", transfer.Spec{Map: map[string]string{"Town": "extra.city:lower", "x": "ignore"}},
 			"csv utf-8 , phone→msisdn:phone Town→extra.city:lower x→ignore"},
 		{"two phones", "phone,mobile,cell\n", transfer.Spec{}, "csv utf-8 , phone→msisdn:phone mobile→extra.mobile:text cell→extra.cell:text"},

@@ -154,6 +154,17 @@ func usual(column, match string) Target {
 	return Target{Field: "extra", Name: slug(column)}
 }
 
+// ownPlace returns where a member of extra or subscription in JSON lines goes, unless somebody says otherwise: to the place
+// of its name, whatever that is.
+func ownPlace(column string) (t Target, ok bool) {
+	for _, whole := range []string{"extra", "subscription"} {
+		if name, is := strings.CutPrefix(column, whole+"."); is && isStorable(name) {
+			return Target{Field: whole, Name: name, How: asExact}, true
+		}
+	}
+	return Target{}, false
+}
+
 // squeezed leaves letters and digits, in small letters.
 func squeezed(text string) string {
 	return strings.Map(func(r rune) rune {
@@ -171,7 +182,7 @@ func slug(text string) string {
 }
 
 // assign gives each column its target: the one that was asked for, else the one that its name stands for, unless that is
-// taken already. Two columns never go to the same place.
+// taken already. Two columns never go to the same place. In JSON lines, members come before what only sounds like them.
 func assign(names []string, samples map[string]string, s Spec, format string) ([]Column, error) {
 	targets, taken := map[string]Target{}, map[string]string{}
 	for name, text := range s.Map {
@@ -184,36 +195,47 @@ func assign(names []string, samples map[string]string, s Spec, format string) ([
 		}
 		targets[name] = t
 	}
-	columns := make([]Column, 0, len(names))
-	for _, asked := range []bool{true, false} {
-		for _, name := range names {
-			t, ok := targets[name]
-			if ok != asked {
-				continue
+	for _, name := range inTurn(names, targets, format) {
+		t, asked := targets[name]
+		if !asked {
+			t = usual(name, s.Match)
+			if taken[t.place()] != "" {
+				t = Target{Field: "extra", Name: slug(name)}
 			}
-			if !ok {
-				t = usual(name, s.Match)
-				if taken[t.place()] != "" {
-					t = Target{Field: "extra", Name: slug(name)}
-				}
-				for n := 2; taken[t.place()] != ""; n++ {
-					t.Name = fmt.Sprintf("%s_%d", slug(name), n)
-				}
+			for n := 2; taken[t.place()] != ""; n++ {
+				t.Name = fmt.Sprintf("%s_%d", slug(name), n)
 			}
-			if other := taken[t.place()]; other != "" && t.place() != "" {
-				return nil, core.Errorf(core.Invalid, "the columns %q and %q both go to %s: choose another place for one of them, or ignore it",
-					other, name, t.place())
-			}
-			taken[t.place()] = name
-			delete(taken, "")
-			t.How = wayOf(t, format)
-			targets[name] = t
 		}
+		if other := taken[t.place()]; other != "" && t.place() != "" {
+			return nil, core.Errorf(core.Invalid, "the columns %q and %q both go to %s: choose another place for one of them, or ignore it",
+				other, name, t.place())
+		}
+		taken[t.place()] = name
+		delete(taken, "")
+		t.How = wayOf(t, format)
+		targets[name] = t
 	}
+	columns := make([]Column, 0, len(names))
 	for _, name := range names {
 		columns = append(columns, Column{Name: name, Target: targets[name], Sample: samples[name]})
 	}
 	return columns, checkColumns(columns, s)
+}
+
+// inTurn returns the columns in the order in which they get their targets.
+func inTurn(names []string, asked map[string]Target, format string) []string {
+	turn := func(name string) int {
+		if _, ok := asked[name]; ok {
+			return 0
+		}
+		if _, ok := ownPlace(name); ok && format == JSONL {
+			return 1
+		}
+		return 2
+	}
+	names = slices.Clone(names)
+	slices.SortStableFunc(names, func(a, b string) int { return turn(a) - turn(b) })
+	return names
 }
 
 // place is what only one column may go to; nothing for the targets that several columns may have.

@@ -6,6 +6,7 @@
 package transfer
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,10 +17,11 @@ import (
 // Limits of one file. A file over one of them is refused before anything is changed.
 const (
 	MaxRecordBytes = 512 << 10 // one row, in UTF-8: a contact has 64 KiB at most, which JSON may write six times as long
-	MaxColumns     = 1000
-	maxNameBytes   = 255  // of a file's name
-	maxReason      = 500  // characters of the reason that a row was skipped for
-	maxNewGroups   = 1000 // groups that the rows of one run may bring into being
+	MaxColumns     = 1000      // but for the members of extra and subscription in JSON lines
+	maxNameBytes   = 255       // of a file's name
+	maxReason      = 500       // characters of the reason that a row was skipped for
+	maxValues      = 100_000   // in one commit, more or less
+	maxNewGroups   = 1000      // groups that the rows of one run may bring into being
 )
 
 // The formats of files.
@@ -79,6 +81,9 @@ func (s Spec) filled() (Spec, error) {
 	}
 	if !isStorable(s.Name) {
 		return s, core.Errorf(core.Invalid, "the name of the file is no text")
+	}
+	if slices.ContainsFunc(s.Groups, func(name string) bool { return strings.TrimSpace(name) == "" }) {
+		return s, core.Errorf(core.Invalid, "a group has no name: give its key or its name")
 	}
 	if _, err := matchField(s.Match); err != nil {
 		return s, err

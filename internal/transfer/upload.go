@@ -2,18 +2,23 @@ package transfer
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"indaba/internal/core"
+	"indaba/internal/db"
 )
 
-// Upload keeps a file that arrives, looks at it and begins an import of it, which [Service.Run] does. An interrupted upload
-// leaves nothing behind. A file over the limit is core.TooLarge.
+// Upload keeps a file that arrives, looks at it and begins an import of it, which [Service.Run] does. What is left of an
+// interrupted upload goes with [Service.Sweep]. A file over the limit is core.TooLarge.
 func (s *Service) Upload(ctx context.Context, account string, spec Spec, body io.Reader) (im *Import, err error) {
 	if _, err := spec.filled(); err != nil {
 		return nil, err // before the file has come for nothing
@@ -31,7 +36,7 @@ func (s *Service) Upload(ctx context.Context, account string, spec Spec, body io
 	}
 	defer func() {
 		err = errors.Join(err, file.Close())
-		if im == nil {
+		if im == nil && !db.InDoubt(err) { // else its import may be there
 			err = errors.Join(err, removeAll(file.Name(), s.path(key)))
 		}
 	}()
@@ -102,6 +107,44 @@ func (s *Service) dropFile(im *Import) error {
 		return nil
 	}
 	return removeAll(s.path(im.Key))
+}
+
+// lostAfter is how long nothing has been written to a file that nobody can still be receiving or beginning an import of.
+const lostAfter = time.Hour
+
+// dropLost removes files that no unfinished or failed import names: the server ended while one arrived, or between the file
+// and its import, or between the end of the import and that of its file.
+func (s *Service) dropLost(ctx context.Context) error {
+	old, err := s.oldFiles()
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	needed, err := db.Collect(ctx, s.d, func(rows *sql.Rows) (key string, err error) { return key, rows.Scan(&key) },
+		"SELECT key FROM contact_import WHERE uploaded = 1 AND state IN (1, 3)")
+	if err != nil {
+		return fmt.Errorf("find the imports that need their files: %w", err)
+	}
+	for _, name := range old {
+		if !slices.Contains(needed, name) {
+			err = errors.Join(err, removeAll(s.path(name)))
+		}
+	}
+	return err
+}
+
+// oldFiles returns the names of files of imports, whole or not, to which nothing has been written for a while.
+func (s *Service) oldFiles() (names []string, err error) {
+	files, err := os.ReadDir(s.options.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look for files that are left over: %w", err)
+	}
+	for _, file := range files {
+		ours := groupKey.MatchString(strings.TrimSuffix(file.Name(), partial))
+		if info, err := file.Info(); err == nil && ours && s.now().Sub(info.ModTime()) > lostAfter {
+			names = append(names, file.Name())
+		}
+	}
+	return names, nil
 }
 
 func removeAll(paths ...string) error {

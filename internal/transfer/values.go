@@ -28,17 +28,34 @@ type values struct {
 // interpreter reads the values of rows as an import's plan says.
 type interpreter struct {
 	targets     map[string]Target // by column
+	taken       map[string]string // columns by the places they go to
 	match       string
 	countryCode string
 	csv         bool
 }
 
 func newInterpreter(im *Import) *interpreter {
-	in := &interpreter{targets: map[string]Target{}, match: im.Spec.Match, countryCode: im.Spec.CountryCode, csv: im.Format == CSV}
+	in := &interpreter{targets: map[string]Target{}, taken: map[string]string{}, match: im.Spec.Match, countryCode: im.Spec.CountryCode, csv: im.Format == CSV}
 	for _, c := range im.Columns {
 		in.targets[c.Name] = c.Target
+		in.taken[c.Target.place()] = c.Name
 	}
 	return in
+}
+
+// target returns where the values of a column go. In JSON lines, not all of them are in the plan.
+func (in *interpreter) target(column string) (Target, error) {
+	if t, ok := in.targets[column]; ok {
+		return t, nil
+	}
+	t, ok := ownPlace(column)
+	if !ok {
+		return Target{Field: ignore}, nil
+	}
+	if other, taken := in.taken[t.place()]; taken {
+		return t, core.Errorf(core.Invalid, "the column %q goes there too: choose another place for it, or ignore it", other)
+	}
+	return t, nil
 }
 
 // read returns the values of a row. A cell of CSV without anything in it says nothing; in JSON lines an empty text is one,
@@ -49,11 +66,14 @@ func (in *interpreter) read(r row) (values, error) {
 		return v, r.bad
 	}
 	for _, c := range r.cells {
-		t := in.targets[c.column]
+		t, err := in.target(c.column)
 		if t.Field == ignore || in.csv && strings.TrimSpace(c.text) == "" {
 			continue
 		}
-		if err := in.readCell(&v, t, c); err != nil {
+		if err == nil {
+			err = in.readCell(&v, t, c)
+		}
+		if err != nil {
 			return v, core.Errorf(core.Invalid, "%s: %s", c.column, core.SafeMessage(err))
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -23,9 +22,6 @@ const (
 // Run does the imports of uploaded files, those first that came first, until ctx ends. It is for the one server of a
 // database.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.dropPartial(); err != nil {
-		s.options.Log.WarnContext(ctx, "interrupted uploads are still in the data directory", "error", err)
-	}
 	var working sync.WaitGroup
 	defer working.Wait()
 	busy, ended := map[string]bool{}, make(chan string)
@@ -79,7 +75,7 @@ func (s *Service) serve(ctx context.Context, im *Import) {
 	for {
 		err := s.workOnFile(ctx, im)
 		switch {
-		case err == nil, ctx.Err() != nil:
+		case err == nil, ctx.Err() != nil, s.ended(ctx, im):
 			return
 		case core.KindOf(err) == core.Unavailable, errors.Is(err, errElsewhere):
 			s.options.Log.WarnContext(ctx, "an import cannot go on, trying again", "import", im.Key, "error", err)
@@ -92,10 +88,16 @@ func (s *Service) serve(ctx context.Context, im *Import) {
 			return
 		case <-time.After(retryDelay):
 		}
-		if now, err := s.Get(ctx, im.Account, im.Key); err == nil && now.State != Unfinished || core.KindOf(err) == core.NotFound && err != nil {
+		if s.ended(ctx, im) {
 			return
 		}
 	}
+}
+
+// ended reports whether an import has come to its end elsewhere: most likely it was discarded.
+func (s *Service) ended(ctx context.Context, im *Import) bool {
+	now, err := s.Get(ctx, im.Account, im.Key)
+	return err == nil && now.State != Unfinished || err != nil && core.KindOf(err) == core.NotFound
 }
 
 func (s *Service) workOnFile(ctx context.Context, im *Import) (err error) {
@@ -138,13 +140,4 @@ func (s *Service) fail(ctx context.Context, im *Import, cause error) {
 	if err := s.advance(ctx, now, now.Position); err != nil && core.KindOf(err) != core.Conflict {
 		s.options.Log.ErrorContext(ctx, "cannot note that an import failed", "import", im.Key, "error", err)
 	}
-}
-
-// dropPartial removes what uploads left behind that were interrupted with the server.
-func (s *Service) dropPartial() error {
-	names, err := filepath.Glob(filepath.Join(s.options.Dir, "*"+partial))
-	if err != nil {
-		return fmt.Errorf("look for interrupted uploads: %w", err)
-	}
-	return removeAll(names...)
 }

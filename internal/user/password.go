@@ -22,6 +22,8 @@ const (
 
 func checkPassword(password string) error {
 	switch {
+	case !utf8.ValidString(password):
+		return core.Errorf(core.Invalid, "the password is not UTF-8 text: it could never be typed where one logs in")
 	case utf8.RuneCountInString(password) < minPassword:
 		return core.Errorf(core.Invalid, "the password is too short: it needs %d characters or more", minPassword)
 	case len(password) > maxPassword:

@@ -33,7 +33,7 @@ type Options struct {
 // New returns the service over a migrated database.
 func New(d *db.DB, audit core.Auditor, now func() time.Time, o Options) *Service {
 	return &Service{db: d, audit: audit, now: now, life: cmp.Or(o.SessionLife, 12*time.Hour),
-		hasher: newHasher(runtime.GOMAXPROCS(0)), door: newDoor()}
+		hasher: newHasher(runtime.GOMAXPROCS(0)), door: newDoor(now)}
 }
 
 // Create makes a user. An e-mail address that a user has already is [core.Conflict]. The caller has checked that the
@@ -150,9 +150,16 @@ func (s *Service) Authenticate(ctx context.Context, email, password, address str
 		email = "" // no user has it; the time is spent all the same
 	}
 	from := network(address)
-	if wait := s.door.knock(email, from, s.now()); wait > 0 {
-		return nil, core.Errorf(core.Limited, "too many failed logins: wait %s and try again", wait.Round(time.Second)+time.Second)
+	t, wait, err := s.door.knock(ctx, email, from)
+	if err != nil {
+		return nil, fmt.Errorf("log in: %w", err)
 	}
+	if wait > 0 {
+		wait = (wait + time.Second - 1).Truncate(time.Second)
+		return nil, &core.Error{Kind: core.Limited, Message: fmt.Sprintf("too many failed logins: wait %s and try again", wait), Wait: wait}
+	}
+	end := undecided
+	defer func() { t.end(end) }()
 	u, hash, err := s.selectByEmail(ctx, email)
 	if err != nil {
 		return nil, fmt.Errorf("log in: %w", err)
@@ -162,9 +169,10 @@ func (s *Service) Authenticate(ctx context.Context, email, password, address str
 		return nil, fmt.Errorf("log in: %w", err)
 	}
 	if !ok || u == nil {
+		end = wrong
 		return nil, refused()
 	}
-	s.door.open(email, from)
+	end = right
 	if !upToDate {
 		hash = s.renew(ctx, u.ID, password, hash)
 	}

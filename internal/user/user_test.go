@@ -129,6 +129,7 @@ func TestSpecsAreChecked(t *testing.T) {
 			"unknown role":       func(s *user.Spec) { s.Role = "king" },
 			"nine characters":    func(s *user.Spec) { s.Password = "ééééééééé" },
 			"password of blanks": func(s *user.Spec) { s.Password = " " },
+			"password not UTF-8": func(s *user.Spec) { s.Password = "correct horse \xe9" },
 		} {
 			s := spec("a", "thandi@example.org")
 			change(&s)
@@ -268,6 +269,9 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 			}
 			_, err := b.login(email, password, "192.0.2.1:2")
 			b.wantKind(err, core.Limited)
+			if wait := core.WaitOf(err); wait != time.Minute || err.Error() != "too many failed logins: wait 1m0s and try again" {
+				b.Errorf("%v, with a wait of %v", err, wait)
+			}
 		}
 		if _, err := b.login(u.Email, password, "198.51.100.9:1"); err != nil {
 			b.Errorf("a stranger elsewhere locks the user out: %v", err)

@@ -326,6 +326,24 @@ func TestCallToAPersonByTheHTTPAPI(t *testing.T) {
 	})
 }
 
+// Who calls an application hears what it replies, whenever that comes.
+func TestCallToAnApplication(t *testing.T) {
+	onPhone(t, func(t *testing.T, h *house) {
+		a := h.application()
+		peer := h.voice(a.key, map[string]string{"budget": "20ms"})
+		c, err := peer.Dial(t.Context(), ann)
+		if err != nil {
+			t.Fatal(err)
+		}
+		called := gets(t, a.messages, map[string]any{"session_event": "new", "content": nil, "from_addr": ann})
+		a.send(map[string]any{"in_reply_to": called["message_id"], "content": "Good day", "session_event": "close"})
+		hearsInTime(t, c, "Good day")
+		if c.Open {
+			t.Error("the call goes on")
+		}
+	})
+}
+
 func TestCallThatNobodyTakes(t *testing.T) {
 	onPhone(t, func(t *testing.T, h *house) {
 		a := h.application()

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,11 +83,14 @@ func (f *face) work() (stop func()) {
 	return stop
 }
 
-func (f *face) doWith(token, method, path, body string) (int, string) {
+func (f *face) doWith(token, method, path, body string, headers ...string) (int, string) {
 	f.t.Helper()
 	r, err := http.NewRequestWithContext(f.t.Context(), method, f.url+admin.Prefix+path, strings.NewReader(body))
 	if err != nil {
 		f.t.Fatal(err)
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Set(pair[0], pair[1])
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -246,11 +250,17 @@ func TestRefusals(t *testing.T) {
 		{f.token, "POST", "contacts/imports?mode=new&map=x", people, 400, "COLUMN=TARGET"},
 		{f.token, "POST", "contacts/imports?mode=new&map=x%3Dmsisdn", people, 400, "no column"},
 		{f.token, "POST", "contacts/imports?mode=new&group=Ghosts", people, 400, "no group"},
+		{f.token, "POST", "contacts/imports?mode=new&create_groups=true&group=", people, 400, "a group has no name"},
 		{f.token, "POST", "contacts/imports?mode=new", "", 400, "the file is empty"},
 		{f.token, "POST", "contacts/imports?mode=new", "msisdn\n", 400, "no rows"},
 		{f.token, "POST", "contacts/imports?mode=new", "msisdn\n\xfc\n", 400, "line 2: the text is not UTF-8"},
 		{f.token, "POST", "contacts/imports?mode=new", "msisdn\n" + strings.Repeat("1\n", 1<<20), 413, "too_large"},
 		{f.token, "POST", "contacts/imports?mode=new", "msisdn\n" + strings.Repeat("1", 800<<10), 413, "row 1 after the heading"},
+		{f.token, "GET", "contacts/imports/x/report?outcome=", "", 400, "outcome is empty"},
+		{f.token, "GET", "contacts/export?group=", "", 400, "group is empty"},
+		{f.token, "GET", "contacts/export?query=", "", 400, "query is empty"},
+		{f.token, "GET", "contacts/export?query=%20", "", 400, "query is empty"},
+		{f.token, "GET", "contacts/export?columns=", "", 400, "columns is empty"},
 		{f.token, "GET", "contacts/export?format=xls", "", 400, "no format"},
 		{f.token, "GET", "contacts/export?query=name:(", "", 400, "character"},
 		{f.token, "GET", "contacts/export?group=Ghosts", "", 404, "not found"},
@@ -267,6 +277,27 @@ func TestRefusals(t *testing.T) {
 	}
 	if n, err := f.contacts.Count(t.Context(), f.account); n != 0 || err != nil {
 		t.Errorf("%d contacts came in: %v", n, err)
+	}
+}
+
+// No contacts are made of what a file comes wrapped up in.
+func TestWrappedUploads(t *testing.T) {
+	f := serve(t, dbtest.SQLite(t))
+	form := "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"people.csv\"\r\nContent-Type: text/csv\r\n\r\n" + people + "\r\n--b--\r\n"
+	for _, test := range []struct{ body, header, value, want string }{
+		{form, "Content-Type", "multipart/form-data; boundary=b", "send the file alone"},
+		{form, "Content-Type", " Multipart/Mixed", "send the file alone"},
+		{people, "Content-Encoding", "gzip", `Content-Encoding \"gzip\"`},
+	} {
+		status, body := f.doWith(f.token, "POST", "contacts/imports?mode=new", test.body, test.header, test.value)
+		if status != 400 || !strings.Contains(body, test.want) {
+			t.Errorf("%s: %d %s", test.value, status, body)
+		}
+	}
+	for _, kind := range []string{"text/csv", "application/x-www-form-urlencoded", "application/octet-stream"} {
+		if status, body := f.doWith(f.token, "POST", "contacts/imports?mode=new&again=true", people, "Content-Type", kind); status != 202 {
+			t.Errorf("%s: %d %s", kind, status, body)
+		}
 	}
 }
 

@@ -15,6 +15,9 @@ import (
 
 // upload is POST contacts/imports: the body is the file, the query says what to do with it (docs/spec/admin.md 2.3).
 func (f *face) upload(w http.ResponseWriter, r *api.Request) error {
+	if err := bare(r.Header); err != nil {
+		return err
+	}
 	spec, err := readSpec(r)
 	if err != nil {
 		return err
@@ -30,6 +33,17 @@ func (f *face) upload(w http.ResponseWriter, r *api.Request) error {
 	}
 	w.Header().Set("Location", Prefix+"contacts/imports/"+im.Key)
 	return api.WriteJSON(w, http.StatusAccepted, jsonType, im)
+}
+
+// bare refuses a body that has the file wrapped up in something else: rows would be made of the wrapping.
+func bare(header http.Header) error {
+	if kind := strings.ToLower(strings.TrimSpace(header.Get("Content-Type"))); strings.HasPrefix(kind, "multipart/") {
+		return core.Errorf(core.Invalid, "the body is a form with a file in it: send the file alone, as curl --data-binary @FILE does")
+	}
+	if coding := header.Get("Content-Encoding"); coding != "" {
+		return core.Errorf(core.Invalid, "the file comes in the Content-Encoding %q: send it as it is", coding)
+	}
+	return nil
 }
 
 // readSpec reads the query of an upload.
@@ -74,6 +88,16 @@ func only(query url.Values, known ...string) error {
 	for name := range query {
 		if !slices.Contains(known, name) {
 			return unknownParameter(name)
+		}
+	}
+	return nil
+}
+
+// valued refuses parameters that are given and empty: a variable of a script that was never set must not choose everything.
+func valued(query url.Values, names ...string) error {
+	for _, name := range names {
+		if slices.ContainsFunc(query[name], func(value string) bool { return strings.TrimSpace(value) == "" }) {
+			return core.Errorf(core.Invalid, "%s is empty: give it a value, or leave it away", name)
 		}
 	}
 	return nil
@@ -145,6 +169,9 @@ func (f *face) report(w http.ResponseWriter, r *api.Request) error {
 	if err := only(query, "outcome"); err != nil {
 		return err
 	}
+	if err := valued(query, "outcome"); err != nil {
+		return err
+	}
 	var outcome transfer.Outcome
 	if name := query.Get("outcome"); name != "" {
 		var ok bool
@@ -172,7 +199,11 @@ func (f *face) export(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := only(query, "format", "query", "group", "columns"); err != nil {
+	parameters := []string{"format", "query", "group", "columns"}
+	if err := only(query, parameters...); err != nil {
+		return err
+	}
+	if err := valued(query, parameters...); err != nil {
 		return err
 	}
 	var columns []string

@@ -2,7 +2,9 @@ package admin
 
 import (
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"indaba/internal/api"
@@ -28,7 +30,12 @@ func writeError(w http.ResponseWriter, _ []string, err error) {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(err)))
 	}
 	_ = api.WriteJSON(w, status, jsonType, map[string]problem{"error": p}) // two texts that always encode
+}
+
+// retryAfter returns in how many seconds to try again: what is under way usually ends within one.
+func retryAfter(err error) int {
+	return max(1, int(math.Ceil(core.WaitOf(err).Seconds())))
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -194,10 +195,24 @@ func TestLoginsAreThrottled(t *testing.T) {
 		s.ask("POST", "sessions", login("thandi@example.org", "wrong password"), from("192.0.2.1"))
 	}
 	answer, body := s.ask("POST", "sessions", login("thandi@example.org", password), from("192.0.2.1"))
-	if answer.StatusCode != 429 || answer.Header.Get("Retry-After") == "" {
-		t.Errorf("%d %s", answer.StatusCode, body)
+	if answer.StatusCode != 429 || answer.Header.Get("Retry-After") != "60" {
+		t.Errorf("%d %s, again after %s", answer.StatusCode, body, answer.Header.Get("Retry-After"))
 	}
 	s.enter(from("192.0.2.2"))
+}
+
+// Who knows the password gets in, however many of him come at once.
+func TestManyLoginsAtOnce(t *testing.T) {
+	s := serveDesk(t, dbtest.SQLite(t), admin.Options{})
+	var group sync.WaitGroup
+	for range 60 {
+		group.Go(func() {
+			if answer, body := s.ask("POST", "sessions", login("thandi@example.org", password), nil); answer.StatusCode != 201 {
+				t.Errorf("%d %s", answer.StatusCode, body)
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestCookiesAreSecureOverTLS(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"indaba/internal/api"
 	"indaba/internal/bot/httpbot"
 	"indaba/internal/core"
+	"indaba/internal/optout"
 )
 
 // sendMessage is PUT messages.json: a message of the application's own, or a reply to one that the conversation got. It
@@ -68,7 +69,8 @@ func (f *face) readReply(t *talk, p *payload, out *httpbot.Outgoing) error {
 	return err
 }
 
-// readOwn reads a message to anybody who has not opted out.
+// readOwn reads a message to anybody who has not opted out. By which channel it will leave, and so how its people are
+// addressed, is not known yet but from to_addr_type.
 func (f *face) readOwn(t *talk, p *payload, out *httpbot.Outgoing) error {
 	kind, kindKnown := "msisdn", true
 	if p.given("to_addr_type") {
@@ -86,6 +88,9 @@ func (f *face) readOwn(t *talk, p *payload, out *httpbot.Outgoing) error {
 		}
 		if reason != "" {
 			return invalid("%s", reason)
+		}
+		if kind == optout.Phone && !core.OneRecipient(strings.TrimSpace(to)) {
+			p.refuse("to_addr")
 		}
 	}
 	out.To = to

@@ -74,7 +74,7 @@ func serveTalks(t *testing.T, d *db.DB, o vumi.Options) *talks {
 	running.Go(func() {
 		_ = messages.Mailbox.Run(ctx, func(ctx context.Context, mail message.Mail) error { // it ends with ctx, without error
 			s.events <- *mail.Event
-			return messages.Mailbox.Done(ctx, mail, 0)
+			return messages.Mailbox.Done(ctx, mail, false)
 		})
 	})
 	t.Cleanup(func() { cancel(); running.Wait() })

@@ -65,7 +65,7 @@ func (f *face) findBot(ctx context.Context, account, key string) error {
 
 // findChannel finds removed channels too.
 func (f *face) findChannel(ctx context.Context, account, key string) error {
-	_, missing := f.Channels.Get(ctx, account, key)
+	_, missing := f.Channels.Known(ctx, account, key)
 	if missing == nil || core.KindOf(missing) != core.NotFound {
 		return missing
 	}
@@ -89,10 +89,10 @@ var directions = map[string]core.Direction{"inbound": core.Inbound, "outbound": 
 
 // exportMessages is GET …/{batch}/inbound.json and its like.
 func (f *face) exportMessages(w http.ResponseWriter, r *api.Request) error {
-	what, format, _ := strings.Cut(r.Param("file"), ".")
-	csv := format == "csv"
+	what, name, _ := strings.Cut(r.Param("file"), ".")
+	format, known := map[string]vumiwire.Format{"json": vumiwire.JSON, "csv": vumiwire.CSV}[name]
 	direction, messages := directions[what]
-	if !csv && format != "json" || !messages && what != "events" {
+	if !known || !messages && what != "events" {
 		return core.Errorf(core.NotFound, "A batch has inbound, outbound and events, each as .json and .csv.")
 	}
 	sel, err := f.batch(r)
@@ -109,14 +109,14 @@ func (f *face) exportMessages(w http.ResponseWriter, r *api.Request) error {
 	}
 	defer leave()
 	contentType := jsonUTF8
-	if csv {
+	if format == vumiwire.CSV {
 		contentType = "text/csv; charset=utf-8"
 	}
 	lines := api.NewLines(w, contentType)
 	if messages {
-		return f.Exports.ExportMessages(r.Context(), sel, csv, lines)
+		return f.Exports.ExportMessages(r.Context(), sel, format, lines)
 	}
-	return f.Exports.ExportEvents(r.Context(), sel, csv, lines)
+	return f.Exports.ExportEvents(r.Context(), sel, format, lines)
 }
 
 // readSpan reads start and end.

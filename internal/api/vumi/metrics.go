@@ -82,6 +82,8 @@ func pythonType(value json.RawMessage) string {
 	default:
 		if strings.ContainsAny(string(value), ".eE") {
 			name = "float"
+		} else if _, err := strconv.ParseInt(string(value), 10, 64); err != nil {
+			name = "long"
 		}
 	}
 	return "<type '" + name + "'>"

@@ -301,6 +301,17 @@ func TestFailures(t *testing.T) {
 	if !strings.Contains(f.log.String(), "no such table") {
 		t.Error("the operator is not told what happened")
 	}
+	if _, err := f.db.Exec(t.Context(), "ALTER TABLE token RENAME TO away"); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/contacts/": `{"status_code":500,"reason":"Internal server error."}`, "/metrics/": `{"status_code":500,"reason":"Internal server error."}`,
+		"/optouts/count": `{"status":{"code":500,"reason":"Internal server error."}}`,
+	} {
+		if status, answer := f.do("GET", path, ""); status != 500 || strings.TrimSpace(answer) != want {
+			t.Errorf("%s when no token can be looked up: %d %s", path, status, answer)
+		}
+	}
 }
 
 // What is logged of a request holds neither its token nor whom it is about.
@@ -352,20 +363,31 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Each scope opens something, and nothing else.
 func TestScopes(t *testing.T) {
 	f := serve(t, vumi.Options{})
-	calls := map[string][3]string{
-		account.ScopeContacts: {"GET", "/groups/", ""},
-		account.ScopeOptouts:  {"GET", "/optouts/count", ""},
-		account.ScopeMetrics:  {"POST", "/metrics/", "{}"},
-		account.ScopeAccount:  {"POST", "/api/", `{"method": "campaigns", "params": []}`},
+	calls := map[string]struct {
+		method, path, body string
+		status             int
+	}{
+		account.ScopeContacts: {"GET", "/groups/", "", 200},
+		account.ScopeOptouts:  {"GET", "/optouts/count", "", 200},
+		account.ScopeMetrics:  {"POST", "/metrics/", "{}", 200},
+		account.ScopeAccount:  {"POST", "/api/", `{"method": "campaigns", "params": []}`, 200},
+		account.ScopeMessages: {"GET", "/message_store/" + strings.Repeat("0", 32) + "/inbound.json", "", 404},
 	}
-	for have := range calls {
-		f.token = f.newToken(have)
+	for _, scope := range account.Scopes() {
+		f.token = f.newToken(scope.Name)
+		if _, opens := calls[scope.Name]; !opens && scope.Name != account.ScopeAdmin {
+			t.Errorf("nothing shows what the scope %s opens", scope.Name)
+		}
 		for need, call := range calls {
-			status, body := f.do(call[0], call[1], call[2])
-			if want := map[bool]int{true: 200, false: 403}[have == need]; status != want {
-				t.Errorf("scope %s, %s %s: %d %s, want %d", have, call[0], call[1], status, body, want)
+			want := 403
+			if scope.Name == need || scope.Name == account.ScopeAdmin {
+				want = call.status
+			}
+			if status, body := f.do(call.method, call.path, call.body); status != want {
+				t.Errorf("scope %s, %s %s: %d %s, want %d", scope.Name, call.method, call.path, status, body, want)
 			}
 		}
 	}

@@ -212,13 +212,13 @@ func TestPosition(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file, line := b.Position(lineOf(b.Script, c.text))
+		file, line := b.Places().Position(lineOf(b.Script, c.text))
 		if want := lineOf(string(source), c.text); file != c.file || line != want {
 			t.Errorf("%s: %q stands at %s:%d, want %s:%d", c.dir, c.text, file, line, c.file, want)
 		}
 	}
 	b := mustRead(t, "testdata/grunt", Options{App: "clinic"})
-	if file, line := b.Position(1); file != "app.js" || line != 1 {
+	if file, line := b.Places().Position(1); file != "app.js" || line != 1 {
 		t.Errorf("the banner stands at %s:%d", file, line)
 	}
 }

@@ -66,6 +66,7 @@ func TestRefused(t *testing.T) {
 		{"manifest: missing script", manifest(`{"script": "gone.js"}`), "", core.NotFound, "indaba.json: there is no file gone.js"},
 		{"manifest: missing config", manifest(`{"script": "app.js", "config": "gone.json"}`), "", core.NotFound, "configuration key config: there is no file gone.json"},
 		{"manifest: script out", manifest(`{"script": "../app.js"}`), "", core.Invalid, "../app.js leads out of the bot's folder"},
+		{"manifest: absolute script", manifest(`{"script": "/app.js"}`), "", core.Invalid, "indaba.json: /app.js leads out of the bot's folder"},
 		{"manifest: absolute config", manifest(`{"script": "app.js", "config": "/etc/hostname"}`), "", core.Invalid, "leads out"},
 		{"manifest: pattern", manifest(`{"scripts": ["lib/*.js"]}`), "", core.Invalid, "no file matches lib/*.js"},
 		{"manifest: bad pattern", manifest(`{"scripts": ["[z-"]}`), "", core.Invalid, "[z- is not a pattern"},
@@ -102,6 +103,15 @@ func TestNoFolder(t *testing.T) {
 	}
 	if _, err := Read(file, Options{}); core.KindOf(err) != core.Invalid || !strings.Contains(err.Error(), "is not a folder") {
 		t.Errorf("a file gave %v", err)
+	}
+}
+
+// The search for a package.json ends at the top, whatever path it begins with.
+func TestPackageOfEnds(t *testing.T) {
+	for _, dir := range []string{"/a/b", "/", "../a", "a/b", "."} {
+		if p, _, err := emptyFolder().packageOf(dir); p != nil || err != nil {
+			t.Errorf("%s has the package %+v, %v", dir, p, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -128,6 +129,8 @@ func (m *Manifest) check(name string) error {
 		return refuse("script (one file) or scripts (a list of files) is missing")
 	case m.AppContext != "" && len(m.NodeModules) > 0:
 		return refuse("give app_context or node_modules, not both")
+	case m.Script != "" && !fs.ValidPath(path.Clean(m.Script)):
+		return refuse("%v", escapes(m.Script))
 	}
 	return m.checkSettings(refuse)
 }

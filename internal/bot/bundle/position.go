@@ -1,14 +1,10 @@
 package bundle
 
 import (
-	"errors"
 	"regexp"
 	"sort"
 	"strconv"
 	"strings"
-
-	"indaba/internal/bot/js"
-	"indaba/internal/core"
 )
 
 // A Segment says where lines of a script come from: the line Line of the script is line FileLine of File, and the lines
@@ -48,37 +44,32 @@ func appendSegment(all []Segment, s Segment) []Segment {
 	return append(all, s)
 }
 
-// Position returns the source file and line of a line of the script, as a stack trace names it; lines count from 1. It
-// returns the script's own name and the line itself when the line belongs to no file.
-func (b *Bundle) Position(line int) (file string, fileLine int) {
-	return position(b.Segments, b.ScriptName, line)
+// Places tell which source files the lines of a script come from. They keep nothing else of a bundle in memory.
+type Places struct {
+	script   string
+	segments []Segment
 }
 
-// MapStack replaces the places in the script that a stack trace or message of the engine names by those in the source
-// files. Columns of TypeScript and ES modules stay those of the script.
-func (b *Bundle) MapStack(stack string) string {
-	places := regexp.MustCompile(`(^|[\s(])` + regexp.QuoteMeta(b.ScriptName) + `:(\d+)`)
-	return places.ReplaceAllStringFunc(stack, func(found string) string {
+// Places returns where the lines of the bundle's script come from.
+func (b *Bundle) Places() Places { return Places{b.ScriptName, b.Segments} }
+
+// Position returns the source file and line of a line of the script, as a stack trace names it; lines count from 1. It
+// returns the script's own name and the line itself when the line belongs to no file.
+func (p Places) Position(line int) (file string, fileLine int) {
+	return position(p.segments, p.script, line)
+}
+
+// Map replaces the places in the script that a stack trace or message of the engine names by those in the source files.
+// Columns of TypeScript and ES modules stay those of the script.
+func (p Places) Map(text string) string {
+	places := regexp.MustCompile(`(^|[\s(])` + regexp.QuoteMeta(p.script) + `:(\d+)`)
+	return places.ReplaceAllStringFunc(text, func(found string) string {
 		colon := strings.LastIndexByte(found, ':')
 		line, err := strconv.Atoi(found[colon+1:])
 		if err != nil {
 			return found // a number too long for a line
 		}
-		file, line := b.Position(line)
-		return strings.TrimSuffix(found[:colon], b.ScriptName) + file + ":" + strconv.Itoa(line)
+		file, line := p.Position(line)
+		return strings.TrimSuffix(found[:colon], p.script) + file + ":" + strconv.Itoa(line)
 	})
-}
-
-// Check compiles the bundle as the engine will, which finds the last faults that reading does not. An error is of kind
-// core.Invalid and names the source file and line.
-func (b *Bundle) Check() error {
-	pool, err := js.NewPool(b.Program(), js.PoolOptions{Size: 1})
-	if err == nil {
-		pool.Close()
-		return nil
-	}
-	if e, ok := errors.AsType[*js.CompileError](err); ok {
-		return core.Errorf(core.Invalid, "%s", b.MapStack(e.Error()))
-	}
-	return &core.Error{Kind: core.Invalid, Message: "the engine does not take the bundle", Cause: err}
 }

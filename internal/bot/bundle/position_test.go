@@ -19,14 +19,14 @@ func TestPositionAfterTransform(t *testing.T) {
 		if !strings.Contains(b.Script, text) {
 			t.Fatalf("the script lacks %q: %s", text, b.Script)
 		}
-		if file, line := b.Position(lineOf(b.Script, text)); file != strings.Split(want, ":")[0] || line != int(want[len(want)-1]-'0') {
+		if file, line := b.Places().Position(lineOf(b.Script, text)); file != strings.Split(want, ":")[0] || line != int(want[len(want)-1]-'0') {
 			t.Errorf("%q stands at %s:%d, want %s", text, file, line, want)
 		}
 	}
 }
 
 // What a script throws is told with the file that it stands in.
-func TestMapStack(t *testing.T) {
+func TestMap(t *testing.T) {
 	b := mustRead(t, folder(t, map[string]string{
 		"src/index.js": "var go = {};\n", "src/init.js": "api.on_inbound_message = function () {\n    go.start();\n};\n",
 		"src/start.js": "\n\ngo.start = function () {\n    throw new Error('on line 4');\n};\n",
@@ -36,25 +36,12 @@ func TestMapStack(t *testing.T) {
 	if result.Outcome != js.Threw || !ok {
 		t.Fatalf("it ended %s: %v", result.Outcome, result.Err)
 	}
-	stack := b.MapStack(thrown.Stack)
+	stack := b.Places().Map(thrown.Stack)
 	if !strings.Contains(stack, "src/start.js:4") || !strings.Contains(stack, "src/init.js:2") || strings.Contains(stack, "app.js") {
 		t.Errorf("the stack\n%s\nbecame\n%s", thrown.Stack, stack)
 	}
-	if got := b.MapStack("app.js:99999999999999999999 xapp.js:1"); got != "app.js:99999999999999999999 xapp.js:1" {
+	if got := b.Places().Map("app.js:99999999999999999999 xapp.js:1"); got != "app.js:99999999999999999999 xapp.js:1" {
 		t.Errorf("places that are none became %q", got)
-	}
-}
-
-// Check finds what only the engine finds.
-func TestCheck(t *testing.T) {
-	good := map[string]string{"src/index.js": "api;", "src/b.js": "\nvar ok = /[a-z]/;", "src/init.js": ""}
-	if err := mustRead(t, folder(t, good), Options{}).Check(); err != nil {
-		t.Error(err)
-	}
-	good["src/b.js"] = "\nvar bad = /[z-a]/;"
-	err := mustRead(t, folder(t, good), Options{}).Check()
-	if core.KindOf(err) != core.Invalid || !strings.HasPrefix(err.Error(), "src/b.js:2:") {
-		t.Errorf("a pattern that is none gave %v", err)
 	}
 }
 

@@ -204,9 +204,10 @@ func (t *tree) packageOf(dir string) (*packageJSON, string, error) {
 		if err != nil || p != nil {
 			return p, dir, err
 		}
-		if dir == "." || path.Base(dir) == "node_modules" {
+		above := path.Dir(dir)
+		if above == dir || path.Base(dir) == "node_modules" {
 			return nil, dir, nil
 		}
-		dir = path.Dir(dir)
+		dir = above
 	}
 }

@@ -256,6 +256,9 @@ func (q *Queue) conclude(ctx context.Context, p Push, failure error) error {
 	if err := q.update(ctx, p); err != nil {
 		return err
 	}
+	if p.Kind == Messages && q.GivenUp != nil {
+		q.DB.AfterCommit(ctx, func() { q.GivenUp(p.Subject) })
+	}
 	return q.Bots.Append(ctx, p.Bot, bot.LogLine{Level: bot.Error, At: q.Now(),
 		Text: fmt.Sprintf("push of %s given up after %d tries: %s", p.named(), p.Attempts, p.Reason)})
 }

@@ -65,6 +65,7 @@ func (r *runner) Run(ctx context.Context, t *bot.Turn) (bot.Result, error) {
 	result := bot.Result{Outcome: js.Done, Wall: r.Now().Sub(began), Record: bot.Record{Command: p.Body, Seed: t.Seed[:]}}
 	if p.State != 0 {
 		result.Commit = func(ctx context.Context) error { return r.Queue.Post(ctx, p) }
+		result.RepliesLater = p.Kind == Messages // what the application never hears of, it does not answer
 	}
 	if dropped != "" {
 		result.Log = []bot.LogLine{{Level: bot.Warning, Text: dropped, At: began}}

@@ -73,6 +73,9 @@ type QueueDeps struct {
 	Egress *egress.Guard // pushes go through it
 	Now    func() time.Time
 	Log    *slog.Logger
+	// GivenUp is told, after the commit, which message an application will not get, and so will not answer; nil when nobody
+	// waits for answers. It must be quick.
+	GivenUp func(message string)
 }
 
 // Queue is the durable queue of pushes. A push is repeated when the server stops while it is under way: applications see

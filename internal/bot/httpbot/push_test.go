@@ -114,12 +114,17 @@ func TestWhatIsNotTriedAgain(t *testing.T) {
 				w.app.answers(test.status)
 			}
 			w.configure(NoStreaming, map[string]any{"push_message_url": test.url})
+			told := make(chan string, 10)
+			w.queue.GivenUp = func(message string) { told <- message }
 			w.post(Messages, Waiting, "+1", "m1")
 			w.round()
 			if _, err := w.queue.scan(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			w.queue.working.Wait()
+			if given := len(told) == 1 && <-told == "m1"; given == test.again || len(told) != 0 {
+				t.Errorf("given up: told %v", given)
+			}
 			failing := w.failing(!test.again)
 			if len(failing) != 1 || failing[0].Attempts != 1 || !strings.Contains(failing[0].Reason, test.reason) {
 				t.Fatalf("failing: %+v, dead: %+v", w.failing(false), w.failing(true))

@@ -20,61 +20,67 @@ type outletKey struct {
 
 // outlet is what the open streams of one thing share.
 type outlet struct {
-	streams []chan struct{} // one of them, at random, is told of each push; the queue's lock guards them
+	streams []*stream // the queue's lock guards them
 
 	mu      sync.Mutex     // held while the table is read, so that nobody sees what another stream has just finished
 	claimed map[int64]bool // pushes that a stream is writing
+}
+
+// stream is one open stream.
+type stream struct {
+	told chan struct{}
+	busy bool // with a batch, or with opening; a client that takes nothing may keep it so for long. The queue's lock guards it
 }
 
 // Stream hands what is held for streams, oldest first, to write, until ctx ends, streams must end, or write fails. Each push
 // goes to one stream. What write failed to take goes to another, or to the next that opens. The first call of write is for
 // nothing: the stream is open. After [Queue.StopStreams] it is core.Unavailable instead.
 func (q *Queue) Stream(ctx context.Context, bot string, kind Kind, write func(bodies []string) error) error {
-	k := outletKey{bot, kind}
-	told := make(chan struct{}, 1)
-	told <- struct{}{} // there may be a backlog
-	o, err := q.open(k, told)
+	k, s := outletKey{bot, kind}, &stream{told: make(chan struct{}, 1), busy: true}
+	s.told <- struct{}{} // there may be a backlog
+	o, err := q.open(k, s)
 	if err != nil {
 		return err
 	}
-	defer q.leave(k, o, told)
+	defer q.leave(k, o, s)
 	if err := write(nil); err != nil {
 		return err
 	}
 	for {
+		q.occupy(s, false)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-q.closing:
 			return nil
-		case <-told:
+		case <-s.told:
 		}
-		full, err := q.drain(ctx, k, o, write)
-		if err != nil {
+		q.occupy(s, true)
+		if err := q.drain(ctx, k, o, write); err != nil {
 			return err
-		}
-		if full {
-			nudge(told)
 		}
 	}
 }
 
-// drain writes one batch; full says that there may be more.
-func (q *Queue) drain(ctx context.Context, k outletKey, o *outlet, write func([]string) error) (full bool, err error) {
+// drain writes one batch.
+func (q *Queue) drain(ctx context.Context, k outletKey, o *outlet, write func([]string) error) error {
 	batch, err := o.claim(ctx, q, k)
 	if err != nil || len(batch) == 0 {
-		return false, err
+		return err
 	}
 	defer o.release(batch)
+	if len(batch) == streamBatch {
+		q.wakeStream(k) // there may be more, which need not wait until this is written
+	}
 	bodies := make([]string, len(batch))
 	for i, p := range batch {
 		bodies[i] = p.Body
 	}
 	if err := write(bodies); err != nil {
-		return false, err
+		return err
 	}
 	// They were written: that the client has left meanwhile does not undo it.
-	return len(batch) == streamBatch, q.streamed(context.WithoutCancel(ctx), k, batch)
+	return q.streamed(context.WithoutCancel(ctx), k, batch)
 }
 
 // claim takes the oldest pushes that no other stream is writing.
@@ -101,7 +107,7 @@ func (o *outlet) release(batch []Push) {
 	}
 }
 
-func (q *Queue) open(k outletKey, told chan struct{}) (*outlet, error) {
+func (q *Queue) open(k outletKey, s *stream) (*outlet, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
@@ -112,14 +118,14 @@ func (q *Queue) open(k outletKey, told chan struct{}) (*outlet, error) {
 		o = &outlet{claimed: map[int64]bool{}}
 		q.outlets[k] = o
 	}
-	o.streams = append(o.streams, told)
+	o.streams = append(o.streams, s)
 	return o, nil
 }
 
 // leave ends a stream, and lets another one look at what it has left.
-func (q *Queue) leave(k outletKey, o *outlet, told chan struct{}) {
+func (q *Queue) leave(k outletKey, o *outlet, s *stream) {
 	q.mu.Lock()
-	o.streams = slices.DeleteFunc(o.streams, func(c chan struct{}) bool { return c == told })
+	o.streams = slices.DeleteFunc(o.streams, func(other *stream) bool { return other == s })
 	if len(o.streams) == 0 {
 		delete(q.outlets, k)
 	}
@@ -127,19 +133,40 @@ func (q *Queue) leave(k outletKey, o *outlet, told chan struct{}) {
 	q.wakeStream(k)
 }
 
-// wakeStream tells one of the open streams, at random, that there is something for it.
+func (q *Queue) occupy(s *stream, busy bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s.busy = busy
+}
+
+// wakeStream tells one of the open streams, at random, that there is something for it: one that is not busy, which would
+// look only once its client has taken what it is being given. When all are busy, the first that is done will look.
 func (q *Queue) wakeStream(k outletKey) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if o := q.outlets[k]; o != nil {
-		nudge(o.streams[rand.IntN(len(o.streams))])
+	o := q.outlets[k]
+	if o == nil {
+		return
+	}
+	var idle []*stream
+	for _, s := range o.streams {
+		if !s.busy {
+			idle = append(idle, s)
+		}
+	}
+	if len(idle) > 0 {
+		idle[rand.IntN(len(idle))].tell()
+		return
+	}
+	for _, s := range o.streams {
+		s.tell()
 	}
 }
 
-func nudge(told chan struct{}) {
+func (s *stream) tell() {
 	select {
-	case told <- struct{}{}:
-	default:
+	case s.told <- struct{}{}:
+	default: // it has been told
 	}
 }
 

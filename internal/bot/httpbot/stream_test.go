@@ -90,6 +90,99 @@ func TestStreamsShare(t *testing.T) {
 	}
 }
 
+// A client that takes nothing holds up what it was given, and nothing else.
+func TestStuckStream(t *testing.T) {
+	w := newWorld(t, dbtest.SQLite(t))
+	var ids []string
+	for i := range 2*streamBatch + 3 {
+		ids = append(ids, fmt.Sprintf("m%03d", i))
+	}
+	w.post(Messages, Held, "+1", ids...)
+	stuck, release, ended := make(chan int), make(chan struct{}), make(chan error, 1)
+	broken := errors.New("the client took nothing")
+	go func() {
+		ended <- w.queue.Stream(t.Context(), w.bot.Key, Messages, func(bodies []string) error {
+			if len(bodies) == 0 {
+				return nil
+			}
+			stuck <- len(bodies)
+			<-release
+			return broken
+		})
+	}()
+	if n := receive(t, stuck); n != streamBatch {
+		t.Fatalf("%d in a batch", n)
+	}
+	got, endOther := w.listen(t.Context(), Messages)
+	for _, id := range ids[streamBatch:] {
+		if body := receive(t, got); body != `{"id":"`+id+`"}` {
+			t.Fatalf("of what was waiting %s came, want %s", body, id)
+		}
+	}
+	for i := range 50 {
+		id := fmt.Sprintf("n%03d", i)
+		w.post(Messages, Held, "+1", id)
+		if body := receive(t, got); body != `{"id":"`+id+`"}` {
+			t.Fatalf("%s came, want %s", body, id)
+		}
+	}
+	close(release)
+	if err := receive(t, ended); !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	for _, id := range ids[:streamBatch] {
+		if body := receive(t, got); body != `{"id":"`+id+`"}` {
+			t.Fatalf("of what was stuck %s came, want %s", body, id)
+		}
+	}
+	w.queue.StopStreams()
+	if err := receive(t, endOther); err != nil || w.rows(Held) != 0 {
+		t.Errorf("%v, %d are held", err, w.rows(Held))
+	}
+}
+
+// When all streams are busy, the first that is done takes what came meanwhile.
+func TestBusyStreams(t *testing.T) {
+	w := newWorld(t, dbtest.SQLite(t))
+	const streams = 8
+	busy, got, ended := make(chan chan struct{}), make(chan string, 100), make(chan error, streams)
+	for range streams {
+		go func() {
+			ended <- w.queue.Stream(t.Context(), w.bot.Key, Messages, func(bodies []string) error {
+				for _, body := range bodies {
+					got <- body
+				}
+				if len(bodies) > 0 {
+					done := make(chan struct{})
+					busy <- done
+					<-done
+				}
+				return nil
+			})
+		}()
+	}
+	var writing []chan struct{}
+	for i := range streams {
+		w.post(Messages, Held, "+1", fmt.Sprintf("m%d", i))
+		receive(t, got)
+		writing = append(writing, receive(t, busy))
+	}
+	w.post(Messages, Held, "+1", "late")
+	close(writing[0])
+	if body := receive(t, got); body != `{"id":"late"}` {
+		t.Errorf("got %s", body)
+	}
+	for _, done := range append(writing[1:], receive(t, busy)) {
+		close(done)
+	}
+	w.queue.StopStreams()
+	for range streams {
+		if err := receive(t, ended); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // What a stream could not take goes to the next one.
 func TestStreamThatBreaks(t *testing.T) {
 	w := newWorld(t, dbtest.SQLite(t))

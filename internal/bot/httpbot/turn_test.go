@@ -95,7 +95,9 @@ func TestPushedEvents(t *testing.T) {
 		{core.Event{Type: core.DeliveryReport, Delivery: core.DeliveryDelivered}, `"delivery_status": "delivered"`},
 	} {
 		test.event.ID, test.event.MessageID, test.event.At = core.NewKey(), m.ID, w.now()
-		w.turn(m, &test.event)
+		if result := w.turn(m, &test.event); result.RepliesLater {
+			t.Error("an event is to be answered")
+		}
 		w.round()
 		same(t, w.app.got[len(w.app.got)-1].body, `{"message_type": "event", "message_version": "20110921", `+test.more+`,
 			"event_id": "`+test.event.ID+`", "event_type": "`+string(test.event.Type)+`", "user_message_id": "`+m.ID+`",
@@ -136,6 +138,9 @@ func TestWhereATurnLeads(t *testing.T) {
 				if want := map[bool]int{true: 1}[state == test.state]; w.rows(state) != want {
 					t.Errorf("%d pushes in state %d, want %d", w.rows(state), state, want)
 				}
+			}
+			if result.RepliesLater != (test.state != 0) {
+				t.Errorf("replies later: %v", result.RepliesLater)
 			}
 			if (len(result.Log) > 0) != (test.log != "") || test.log != "" && !strings.Contains(result.Log[0].Text, test.log) {
 				t.Errorf("log: %+v", result.Log)

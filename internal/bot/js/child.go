@@ -15,9 +15,20 @@ import (
 // childVariable marks a process of ours as a virtual machine. Its value has no meaning.
 const childVariable = "INDABA_JS_CHILD"
 
-// IsChild reports whether this process was started to be a virtual machine. The main function then calls [ChildMain] and
-// nothing else.
-func IsChild() bool { return os.Getenv(childVariable) != "" }
+func isChild() bool { return os.Getenv(childVariable) != "" }
+
+// ServeChild does the work of a child process and ends the process, if it was started as one: that is one virtual machine,
+// driven over standard input and output. The main function of every program that runs bots calls it first.
+func ServeChild() {
+	if !isChild() {
+		return
+	}
+	if err := serveChild(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "JavaScript machine:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
 
 // childStart is the first frame to a child.
 type childStart struct {
@@ -39,9 +50,9 @@ type childAnswer struct {
 	Error  string
 }
 
-// ChildMain is the main function of a child process: one virtual machine, driven over the two streams until the first one
-// ends. It limits itself before it runs any script.
-func ChildMain(stdin io.Reader, stdout io.Writer) error {
+// serveChild drives the machine over the two streams until the first one ends. It limits the process before it runs any
+// script.
+func serveChild(stdin io.Reader, stdout io.Writer) error {
 	in := gob.NewDecoder(bufio.NewReader(stdin))
 	buffered := bufio.NewWriter(stdout)
 	out := gob.NewEncoder(buffered)
@@ -95,9 +106,13 @@ type child struct {
 	out     *gob.Encoder
 	in      *gob.Decoder
 	killed  atomic.Bool
+	slice   atomic.Pointer[meter] // of the slice under way, or the last one
 }
 
 func newChild(m *image, o PoolOptions) (machine, error) {
+	if isChild() {
+		return nil, errors.New("this program does not look whether it is a child process: js.ServeChild was never called")
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding our own program file: %w", err)
@@ -144,7 +159,16 @@ func (c *child) send(request any) error {
 	return c.buffer.Flush()
 }
 
+func (c *child) spent() time.Duration {
+	if m := c.slice.Load(); m != nil {
+		return m.spent()
+	}
+	return 0
+}
+
 func (c *child) run(s slice, budget time.Duration) output {
+	m := startMeter(c.command.Process.Pid)
+	c.slice.Store(&m)
 	var answer childAnswer
 	if err := c.exchange(childRequest{Slice: s, Budget: budget}, &answer); err != nil {
 		if c.killed.Load() {

@@ -247,17 +247,23 @@ func (m *image) instantiate(vm *quickjs.VM, l Limits) (*kernel, error) {
 		args[1] = context
 	}
 	if _, err := k.finishSetup.Call(quickjs.UndefinedValue, args...); err != nil {
-		return nil, m.setupError(err)
+		return nil, m.setupError(err, l)
 	}
 	return k, nil
 }
 
-func (m *image) setupError(err error) error {
+// setupError explains why an app context could not be evaluated, and where it was as far as known.
+func (m *image) setupError(err error, l Limits) error {
 	var e *quickjs.Error
-	if errors.As(err, &e) {
-		return fmt.Errorf("evaluating app_context: %w", m.scriptError(e.Name, e.Message, e.Stack))
+	if !errors.As(err, &e) {
+		return fmt.Errorf("preparing the virtual machine: %w", err)
 	}
-	return fmt.Errorf("preparing the virtual machine: %w", err)
+	thrown := m.scriptError(e.Name, e.Message, e.Stack)
+	where, _, _ := strings.Cut(thrown.Stack, "\n")
+	if outcome, _ := engineOutcome(e.Name, e.Message); outcome == CPU {
+		return fmt.Errorf("evaluating app_context took more than %v %s", l.CPU, where)
+	}
+	return fmt.Errorf("evaluating app_context: %w %s", thrown, where)
 }
 
 func moduleIDs(p *Program) (map[string]bool, error) {

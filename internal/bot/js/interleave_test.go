@@ -292,27 +292,55 @@ func TestCancelWhileWaiting(t *testing.T) {
 	}
 }
 
-func TestHangingMachineKeepsItsPlace(t *testing.T) {
+// A machine of this process that hangs cannot be stopped, but it is the last one that hangs for long.
+func TestHangingMachineIsFollowedByChildProcesses(t *testing.T) {
 	if testing.Short() || underRace {
 		t.Skip("burns a processor for seconds, or minutes under the race detector")
 	}
 	t.Parallel()
-	pool := newTestPool(t, &Program{Script: onMessage(`
-		if (command.msg.content === 'hello') Array.prototype.indexOf.call({length: 1e8}, 1);
-		api.done();`)}, PoolOptions{Size: 1, Limits: Limits{CPU: 20 * time.Millisecond}})
-	if result := pool.Run(t.Context(), Input{Command: hello}, HostFunc(success)); result.Outcome != CPU {
-		t.Fatalf("%s: %v", result.Outcome, result.Err)
+	for _, isolation := range []Isolation{Pooled, Fresh} {
+		hung := 0
+		pool := newTestPool(t, &Program{Script: onMessage(`
+			if (command.msg.content === 'hello') Array.prototype.indexOf.call({length: 1e8}, 1);
+			api.done();`)}, PoolOptions{Isolation: isolation, Size: 1, Limits: Limits{CPU: 50 * time.Millisecond}, OnHang: func() { hung++ }})
+		for range 2 {
+			if result := pool.Run(t.Context(), Input{Command: hello}, HostFunc(success)); result.Outcome != CPU {
+				t.Fatalf("%s: %s (%v)", isolation, result.Outcome, result.Err)
+			}
+			harmless := Input{Command: `{"cmd":"inbound-message","msg":{}}`}
+			if result := pool.Run(t.Context(), harmless, HostFunc(success)); result.Outcome != Done {
+				t.Fatalf("%s: after a machine hung: %s (%v)", isolation, result.Outcome, result.Err)
+			}
+		}
+		if hung != 1 {
+			t.Errorf("%s: %d machines hung", isolation, hung)
+		}
 	}
-	harmless := Input{Command: `{"cmd":"inbound-message","msg":{}}`}
-	result := pool.Run(t.Context(), harmless, HostFunc(success))
-	if result.Outcome != Crashed {
-		t.Errorf("while the only machine hangs: %s (%v)", result.Outcome, result.Err)
+}
+
+// Scripts that share a processor take longer, and are not at fault.
+func TestLimitIsOfProcessorTime(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector makes scripts slow")
 	}
-	deadline := time.Now().Add(time.Minute)
-	for result.Outcome != Done && time.Now().Before(deadline) {
-		result = pool.Run(t.Context(), harmless, HostFunc(success))
-	}
-	if result.Outcome != Done {
-		t.Errorf("after the operation ended: %s (%v)", result.Outcome, result.Err)
+	limits := Limits{CPU: time.Second}
+	for _, isolation := range []Isolation{Pooled, Process} {
+		pool := newTestPool(t, &Program{Script: onMessage(`for (var i = 0, x = 0; i < 1e6; i++) { x += i % 7; } api.done();`)},
+			PoolOptions{Isolation: isolation, Size: 12, Limits: limits})
+		var all sync.WaitGroup
+		results := make(chan Result, 12)
+		for range cap(results) {
+			all.Go(func() { results <- pool.Run(t.Context(), Input{Command: hello}, HostFunc(success)) })
+		}
+		all.Wait()
+		close(results)
+		longest := time.Duration(0)
+		for result := range results {
+			if result.Outcome != Done || result.CPU > limits.CPU {
+				t.Errorf("%s: %s after %v of processor time: %v", isolation, result.Outcome, result.CPU, result.Err)
+			}
+			longest = max(longest, result.Wall)
+		}
+		t.Logf("%s: the slowest took %v", isolation, longest)
 	}
 }

@@ -2,7 +2,6 @@ package js
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -11,13 +10,7 @@ import (
 
 // TestMain lets the test binary be its own child process, as cmd/indaba does.
 func TestMain(m *testing.M) {
-	if IsChild() {
-		if err := ChildMain(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	ServeChild()
 	os.Exit(m.Run())
 }
 

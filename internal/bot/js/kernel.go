@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/quickjs"
@@ -81,8 +82,8 @@ type output struct {
 	Waiting   int  // requests with a callback that have no reply yet
 	NextTimer int64
 	Lines     []string
-	Elapsed   time.Duration
-	Fault     *fault // the virtual machine is not to be used again
+	Elapsed   time.Duration // processor time
+	Fault     *fault        // the virtual machine is not to be used again
 }
 
 // A fault is a breach that costs the virtual machine.
@@ -94,7 +95,9 @@ type fault struct {
 
 // A machine runs slices: a virtual machine in this process or in a child process.
 type machine interface {
-	// run executes one slice within the budget. It is called from one goroutine at a time.
+	// spent returns the processor time that the slice under way has taken, from any goroutine.
+	spent() time.Duration
+	// run executes one slice within the budget of processor time. It is called from one goroutine at a time.
 	run(s slice, budget time.Duration) output
 	// end drops a run.
 	end(run string)
@@ -108,6 +111,7 @@ type vm struct {
 	engine *quickjs.VM
 	kernel *kernel
 	image  *image
+	slice  atomic.Pointer[allowance] // of the slice under way, or the last one
 }
 
 func newVM(m *image, l Limits) (*vm, error) {
@@ -126,6 +130,9 @@ func newVM(m *image, l Limits) (*vm, error) {
 		_ = engine.Close() // the error that matters is the first one
 		return nil, err
 	}
+	if err := engine.SetEvalTimeout(0); err != nil { // from now on each slice has an allowance
+		return nil, fmt.Errorf("ending the limit of the start: %w", err)
+	}
 	return &vm{engine: engine, kernel: k, image: m}, nil
 }
 
@@ -143,26 +150,35 @@ func (v *vm) end(run string) {
 	_, _ = v.kernel.end.Call(quickjs.UndefinedValue, run) // fails only without memory, and then the machine is done for
 }
 
+func (v *vm) spent() time.Duration {
+	if a := v.slice.Load(); a != nil {
+		return a.spent()
+	}
+	return 0
+}
+
 func (v *vm) run(s slice, budget time.Duration) (out output) {
-	began := time.Now()
-	defer func() { out.Elapsed = time.Since(began) }()
-	text, f := v.call(budget, began, v.kernel.slice, string(s.Kind), s.Run, s.Now, s.Key, s.Text)
+	a := allow(budget, v.engine.Interrupt)
+	v.slice.Store(a)
+	defer a.watch(budget).Stop()
+	defer func() { out.Elapsed = a.end() }()
+	text, f := v.call(a, v.kernel.slice, string(s.Kind), s.Run, s.Now, s.Key, s.Text)
 	for f == nil {
 		more := out.read(text)
 		var jobs int
-		if jobs, f = v.runJobs(budget, began); f != nil || (jobs == 0 && !more) {
+		if jobs, f = v.runJobs(a); f != nil || (jobs == 0 && !more) {
 			break
 		}
-		text, f = v.call(budget, began, v.kernel.proceed)
+		text, f = v.call(a, v.kernel.proceed)
 	}
 	out.Fault = f
 	return out
 }
 
-// call calls a function of the kernel with what is left of the budget.
-func (v *vm) call(budget time.Duration, began time.Time, fn quickjs.Value, args ...any) (string, *fault) {
-	if f := v.arm(budget, began); f != nil {
-		return "", f
+// call calls a function of the kernel.
+func (v *vm) call(a *allowance, fn quickjs.Value, args ...any) (string, *fault) {
+	if a.usedUp() {
+		return "", &fault{Outcome: CPU}
 	}
 	result, err := fn.Call(quickjs.UndefinedValue, args...)
 	if err != nil {
@@ -175,9 +191,9 @@ func (v *vm) call(budget time.Duration, began time.Time, fn quickjs.Value, args 
 	return text, nil
 }
 
-func (v *vm) runJobs(budget time.Duration, began time.Time) (int, *fault) {
-	if f := v.arm(budget, began); f != nil {
-		return 0, f
+func (v *vm) runJobs(a *allowance) (int, *fault) {
+	if a.usedUp() {
+		return 0, &fault{Outcome: CPU}
 	}
 	n, err := v.engine.ExecutePendingJobs()
 	var e *quickjs.Error
@@ -185,17 +201,6 @@ func (v *vm) runJobs(budget time.Duration, began time.Time) (int, *fault) {
 		return n, v.faultOf(err)
 	}
 	return n, nil
-}
-
-func (v *vm) arm(budget time.Duration, began time.Time) *fault {
-	left := budget - time.Since(began)
-	if left <= 0 {
-		return &fault{Outcome: CPU}
-	}
-	if err := v.engine.SetEvalTimeout(left); err != nil {
-		return &fault{Outcome: Crashed, Message: err.Error()}
-	}
-	return nil
 }
 
 func (v *vm) faultOf(err error) *fault {

@@ -2,7 +2,6 @@ package js
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -29,9 +28,10 @@ type PoolOptions struct {
 	RunsPerVM     int       // before a virtual machine is replaced; 500
 	InFlightPerVM int       // runs that share one virtual machine while they wait for replies; 64
 	Now           func() time.Time
+	// OnHang is told when a script hangs inside an operation of the engine that cannot be interrupted, in a machine of this
+	// process: that goes on to burn a processor, until it ends. All further machines are child processes, which can be killed.
+	OnHang func()
 }
-
-var errAllHang = errors.New("scripts of this bot hang inside operations of the engine on every virtual machine")
 
 func (o PoolOptions) withDefaults() PoolOptions {
 	o.Limits = o.Limits.withDefaults()
@@ -41,6 +41,9 @@ func (o PoolOptions) withDefaults() PoolOptions {
 	orDefault(&o.InFlightPerVM, 64)
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.OnHang == nil {
+		o.OnHang = func() {}
 	}
 	return o
 }
@@ -53,6 +56,7 @@ type Pool struct {
 	shared  chan struct{} // places on shared machines
 	alone   chan struct{} // machines for one run
 	closing chan struct{}
+	hangs   atomic.Bool    // a machine has hung: further ones are child processes
 	running sync.WaitGroup // calls of Run and Replay
 
 	mu      sync.Mutex
@@ -144,11 +148,7 @@ func (p *Pool) Run(ctx context.Context, in Input, host Host) Result {
 		return p.attend(ctx, r, w, host)
 	}
 	defer func() { <-p.shared }()
-	w := p.place(r)
-	if w == nil {
-		return Result{Outcome: Crashed, Err: errAllHang}
-	}
-	return p.attend(ctx, r, w, host)
+	return p.attend(ctx, r, p.place(r), host)
 }
 
 func (p *Pool) enter() bool {
@@ -200,24 +200,20 @@ func carry(ctx context.Context, host Host, c command, r *run, w *worker) bool {
 	return err == nil
 }
 
-// place gives the run to a shared worker: an idle one, else a new one, else the one with the fewest runs. It returns nil
-// when every machine hangs.
+// place gives the run to a shared worker: an idle one, else a new one, else the one with the fewest runs.
 func (p *Pool) place(r *run) *worker {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
-		slot, load := -1, 0
+		slot, load := 0, 0
 		for i, w := range p.slots {
-			n, free := 1, true // an empty slot beats a worker that has runs
+			n := 1 // an empty slot beats a worker that has runs
 			if w != nil {
-				n, free = w.load()
+				n = w.load()
 			}
-			if free && (slot < 0 || n < load) {
+			if i == 0 || n < load {
 				slot, load = i, n
 			}
-		}
-		if slot < 0 {
-			return nil
 		}
 		if w := p.slots[slot]; w != nil && w.admit(r, p.options.RunsPerVM) {
 			return w
@@ -232,8 +228,14 @@ func (p *Pool) newWorker(ended func()) *worker {
 	return p.newWorkerLocked(ended)
 }
 
+// newWorkerLocked starts a worker; ended is told once, when the worker has ended or hangs.
 func (p *Pool) newWorkerLocked(ended func()) *worker {
-	w := newWorker(p.image, p.options.Limits, p.newMachine)
+	ended = sync.OnceFunc(ended)
+	w := newWorker(p.image, p.options.Limits, p.newMachine, func() {
+		p.hangs.Store(true)
+		p.options.OnHang()
+		ended()
+	})
 	p.workers[w] = true
 	go func() {
 		<-w.gone
@@ -246,7 +248,7 @@ func (p *Pool) newWorkerLocked(ended func()) *worker {
 }
 
 func (p *Pool) newMachine() (machine, error) {
-	if p.options.Isolation == Process {
+	if p.options.Isolation == Process || p.hangs.Load() {
 		return newChild(p.image, p.options)
 	}
 	return newVM(p.image, p.options.Limits)

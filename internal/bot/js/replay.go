@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -29,9 +30,11 @@ const (
 )
 
 // Replay runs the program again with the replies, timers and times of a recorded run, on a virtual machine of its own,
-// and compares the commands that come out. Nothing reaches a host. With the program and the seed of the recording there
-// are no differences, except where the program kept state between runs. With another version of the program, a reply is
-// given to the command that equals the recorded one (cmd_id aside), wherever it now stands in the order.
+// and compares the commands that come out. Nothing reaches a host. The machine is in a child process whatever the pool's
+// isolation is: a script that hung when it was recorded hangs again, and nothing but the end of its process ends that. With
+// the program and the seed of the recording there are no differences, except where the program kept state between runs.
+// With another version of the program, a reply is given to the command that equals the recorded one (cmd_id aside),
+// wherever it now stands in the order.
 func (p *Pool) Replay(ctx context.Context, in Input, trace []TraceEntry) (Result, []Difference) {
 	if !p.enter() {
 		return Result{Outcome: Canceled, Err: errClosed}, nil
@@ -46,9 +49,11 @@ func (p *Pool) Replay(ctx context.Context, in Input, trace []TraceEntry) (Result
 		return Result{Outcome: Canceled, Err: errClosed}, nil
 	}
 	if len(trace) == 0 || trace[0].Kind != traceKinds[startSlice] {
-		return Result{Outcome: Crashed, Err: errors.New("the trace does not begin with a start")}, nil
+		return Result{Outcome: Crashed, Err: errors.New("the run was recorded without its beginning: there is nothing to replay")}, nil
 	}
-	m, err := p.newMachine()
+	options := p.options
+	options.RunsPerVM = 1
+	m, err := newChild(p.image, options)
 	if err != nil {
 		return Result{Outcome: Crashed, Err: fmt.Errorf("starting a virtual machine: %w", err)}, nil
 	}
@@ -96,21 +101,18 @@ type pendingCommand struct {
 func (y *replay) play(ctx context.Context) Result {
 	outcome, err := y.slice(0, slice{Kind: startSlice, Key: seedKey(y.run.input.Seed), Text: y.run.input.Command})
 	y.compare(0)
-	for i := 1; i < len(y.trace) && outcome == ""; i++ {
+	for i := 1; i < len(y.trace) && outcome == "" && ctx.Err() == nil; i++ {
 		e := y.trace[i]
 		y.now = e.At
-		switch {
-		case ctx.Err() != nil:
-			outcome, err = Canceled, context.Cause(ctx)
-			continue
-		case e.Kind == traceKinds[timerSlice]:
+		if e.Kind == traceKinds[timerSlice] {
 			outcome, err = y.slice(i, slice{Kind: timerSlice})
-		default:
-			if id, ok := y.target(e.ID); ok {
-				outcome, err = y.slice(i, slice{Kind: replySlice, Key: id, Text: e.Payload})
-			}
+		} else if id, ok := y.target(e.ID); ok {
+			outcome, err = y.slice(i, slice{Kind: replySlice, Key: id, Text: e.Payload})
 		}
 		y.compare(i)
+	}
+	if ctx.Err() != nil { // and not what the end of the machine looks like
+		outcome, err = Canceled, context.Cause(ctx)
 	}
 	y.conclude(outcome)
 	if outcome == "" { // the recording was of a run that ended from outside, or the program now waits for more
@@ -124,7 +126,7 @@ func (y *replay) play(ctx context.Context) Result {
 // slice executes one slice at the recorded time.
 func (y *replay) slice(entry int, s slice) (Outcome, error) {
 	s.Run, s.Now = y.run.id, y.now
-	out := y.machine.run(s, y.limits.CPU-y.run.cpu)
+	out := y.execute(s, y.limits.CPU-y.run.cpu)
 	before := y.run.count
 	outcome, err := y.run.record(s, out, y.image)
 	commands, _ := y.run.take()
@@ -136,6 +138,25 @@ func (y *replay) slice(entry int, s slice) (Outcome, error) {
 		}
 	}
 	return outcome, err
+}
+
+// execute executes a slice. It ends the machine when that has used up its budget of processor time and does not come back.
+func (y *replay) execute(s slice, budget time.Duration) output {
+	over := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for left := budget; left+hangGrace > 0; left = budget - y.machine.spent() {
+			select {
+			case <-over:
+				return
+			case <-time.After(left + hangGrace):
+			}
+		}
+		y.machine.stop()
+	})
+	defer watching.Wait()
+	defer close(over)
+	return y.machine.run(s, budget)
 }
 
 // compare takes the recorded commands of an entry in, and strikes out those that both sides have.

@@ -3,6 +3,7 @@ package js
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -104,6 +105,50 @@ func TestReplayAgainstAnotherVersion(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A script that hangs inside an operation of the engine hangs in a replay, too, which ends all the same.
+func TestReplayOfHangingScript(t *testing.T) {
+	hangs := &Program{Script: onMessage(`Array.prototype.indexOf.call({length: Number.MAX_SAFE_INTEGER}, 1);`)}
+	trace := []TraceEntry{{Kind: "start", Payload: hello}}
+	t.Run("by the limit", func(t *testing.T) {
+		pool := newTestPool(t, hangs, PoolOptions{Limits: Limits{CPU: 50 * time.Millisecond}})
+		if result, _ := pool.Replay(t.Context(), Input{Command: hello}, trace); result.Outcome != CPU || !strings.Contains(result.Err.Error(), "computed for more than 50ms") {
+			t.Errorf("%s: %v", result.Outcome, result.Err)
+		}
+	})
+	t.Run("when it is interrupted", func(t *testing.T) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errors.New("enough"))
+		defer cancel()
+		pool := newTestPool(t, hangs, PoolOptions{Limits: Limits{CPU: time.Hour}})
+		if result, _ := pool.Replay(ctx, Input{Command: hello}, trace); result.Outcome != Canceled || result.Err.Error() != "enough" {
+			t.Errorf("%s: %v", result.Outcome, result.Err)
+		}
+	})
+}
+
+// A run that hung in its first slice has a beginning in its trace, from which it hangs again.
+func TestTraceOfHangingRun(t *testing.T) {
+	hangs := &Program{Script: onMessage(`Array.prototype.indexOf.call({length: 3e7}, 1);`)} // for some seconds
+	pool := newTestPool(t, hangs, PoolOptions{Size: 1, Limits: Limits{CPU: 50 * time.Millisecond}})
+	result := pool.Run(t.Context(), Input{Command: hello}, HostFunc(success))
+	if result.Outcome != CPU || len(result.Trace) != 1 || result.Trace[0].Kind != "start" || result.Trace[0].Payload != hello || result.Trace[0].At == 0 {
+		t.Fatalf("%s: %v, trace %+v", result.Outcome, result.Err, result.Trace)
+	}
+	again, differences := pool.Replay(t.Context(), Input{Command: hello}, result.Trace)
+	if again.Outcome != CPU || len(differences) > 0 {
+		t.Errorf("%s: %v %+v", again.Outcome, again.Err, differences)
+	}
+}
+
+// When the recording ends first, that is what is said, and nothing of what the script might have forgotten.
+func TestReplayBeyondItsRecording(t *testing.T) {
+	original, _ := record(t)
+	pool := newTestPool(t, recordedProgram("a"), PoolOptions{})
+	result, _ := pool.Replay(t.Context(), Input{Command: hello, Seed: [32]byte{1, 2, 3}}, original.Trace[:2])
+	if result.Outcome != Stalled || result.Err.Error() != "the recording ends here" {
+		t.Errorf("%s: %v", result.Outcome, result.Err)
+	}
 }
 
 func containsText(list []string, s string) bool {

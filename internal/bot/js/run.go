@@ -110,6 +110,7 @@ type run struct {
 	next    int64 // when the next timer is due, or -1
 	console []ConsoleLine
 	trace   []TraceEntry
+	over    int // slices of the trace that are over
 	count   int
 	noted   string // the handler that the script lacks
 	refused bool   // the host has returned an error; used by the goroutine of Pool.Run only
@@ -122,7 +123,19 @@ type run struct {
 }
 
 func newRun(id string, in Input, now func() time.Time, ended context.CancelFunc) *run {
-	return &run{id: id, input: in, now: now, started: now(), next: -1, notify: make(chan struct{}, 1), ended: ended}
+	r := &run{id: id, input: in, now: now, started: now(), next: -1, notify: make(chan struct{}, 1), ended: ended}
+	r.begin(slice{Kind: startSlice, Now: r.started.UnixMilli(), Text: in.Command})
+	return r
+}
+
+// begin puts a slice into the trace, in the place of one that was begun and is not over: a run can be replayed although its
+// last slice, or even its first one, has never come back.
+func (r *run) begin(s slice) {
+	entry := TraceEntry{Kind: traceKinds[s.Kind], At: s.Now, Payload: s.Text}
+	if s.Kind == replySlice {
+		entry.ID = s.Key
+	}
+	r.trace = append(r.trace[:r.over], entry)
 }
 
 // clock is the time of the run: it starts with the wall clock and never goes back.
@@ -135,10 +148,9 @@ func (r *run) millis() int64 { return r.clock().UnixMilli() }
 func (r *run) record(s slice, out output, m *image) (Outcome, error) {
 	r.cpu += out.Elapsed
 	r.waiting, r.next = out.Waiting, out.NextTimer
-	entry := TraceEntry{Kind: traceKinds[s.Kind], At: s.Now, Payload: s.Text}
-	if s.Kind == replySlice {
-		entry.ID = s.Key
-	}
+	r.begin(s)
+	entry := &r.trace[r.over]
+	r.over++
 	var commands []command
 	var outcome Outcome
 	var err error
@@ -161,7 +173,6 @@ func (r *run) record(s slice, out output, m *image) (Outcome, error) {
 			outcome, err = thrown(body, m)
 		}
 	}
-	r.trace = append(r.trace, entry)
 	r.count += len(commands)
 	r.push(commands)
 	if out.Fault != nil {
@@ -251,6 +262,9 @@ func (r *run) explain(outcome Outcome, err error, l Limits) error {
 	case Done:
 		return nil
 	case Stalled:
+		if err != nil {
+			return err // it is not the script that has no more to do: a recording has
+		}
 		text = "the script has nothing left to do and never called api.done(): look for a forgotten callback, an error " +
 			"that was swallowed, or an async function that failed and that nobody awaited"
 		if r.noted != "" {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// hangGrace is how long after the end of its budget a slice may still be inside one uninterruptible operation of the
-// engine before its virtual machine is given up.
+// hangGrace is how long after its processor time was used up a slice may still be inside one uninterruptible operation of
+// the engine before its virtual machine is given up.
 const hangGrace = 500 * time.Millisecond
 
 var errClosed = errors.New("the pool of virtual machines was closed")
@@ -19,6 +19,7 @@ type worker struct {
 	limits Limits
 	image  *image
 	start  func() (machine, error)
+	hung   func()        // is told when the machine hangs
 	gone   chan struct{} // closed when the goroutine has ended
 
 	mu      sync.Mutex
@@ -53,9 +54,9 @@ const (
 	hostErrorEvent
 )
 
-func newWorker(m *image, l Limits, start func() (machine, error)) *worker {
+func newWorker(m *image, l Limits, start func() (machine, error), hung func()) *worker {
 	w := &worker{
-		limits: l, image: m, start: start, gone: make(chan struct{}), runs: map[string]*run{}, wake: make(chan struct{}, 1),
+		limits: l, image: m, start: start, hung: hung, gone: make(chan struct{}), runs: map[string]*run{}, wake: make(chan struct{}, 1),
 	}
 	go w.loop()
 	return w
@@ -102,18 +103,14 @@ func (w *worker) retire() {
 	w.signal()
 }
 
-// load tells how many runs the worker has, counting one that must be replaced like an empty place, and whether its place
-// can be used.
-func (w *worker) load() (n int, usable bool) {
+// load tells how many runs the worker has, counting one that must be replaced like an empty place.
+func (w *worker) load() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case w.hangs:
-		return 0, false
-	case w.retired || w.broken:
-		return 1, true
+	if w.retired || w.broken {
+		return 1
 	}
-	return len(w.runs), true
+	return len(w.runs)
 }
 
 func (w *worker) hanging() bool {
@@ -247,8 +244,9 @@ func (w *worker) slice(r *run, s slice) {
 	w.mu.Unlock()
 
 	s.Run, s.Now = r.id, r.millis()
+	r.begin(s)
 	budget := w.limits.CPU - r.cpu
-	watchdog := time.AfterFunc(budget+hangGrace, func() { w.hung(number) })
+	watchdog := w.watch(r, number, budget, budget)
 	out := w.machine.run(s, budget)
 	watchdog.Stop()
 
@@ -294,21 +292,36 @@ func (w *worker) crowded() bool {
 	return w.served > 1
 }
 
-// hung gives up on a machine whose slice does not come back: a child process is killed. A machine in this process cannot
-// be: its goroutine, and its place in the pool, stay taken until the engine's operation ends, so that scripts cannot
-// occupy more processors than the pool has places.
-func (w *worker) hung(number int) {
-	w.mu.Lock()
-	r, m := w.active, w.machine
-	late := r != nil && w.slices == number
-	w.mu.Unlock()
-	if !late || m.stop() {
+// watch gives up on a slice that does not come back though its budget of processor time, of which so much was left, or the
+// time of its run is over.
+func (w *worker) watch(r *run, number int, budget, left time.Duration) *time.Timer {
+	return time.AfterFunc(left+hangGrace, func() {
+		w.mu.Lock()
+		m := w.machine
+		late := w.active == r && w.slices == number
+		w.mu.Unlock()
+		if !late {
+			return
+		}
+		if left := budget - m.spent(); left > 0 && r.clock().Sub(r.started) < w.limits.Wall {
+			w.watch(r, number, budget, left)
+			return
+		}
+		w.giveUp(r, m)
+	})
+}
+
+// giveUp ends a machine whose slice does not come back: a child process is killed. A machine in this process cannot be: its
+// goroutine goes on until the engine's operation ends.
+func (w *worker) giveUp(r *run, m machine) {
+	if m.stop() {
 		return
 	}
 	w.mu.Lock()
 	w.hangs = w.active == r
 	w.mu.Unlock()
 	w.breakDown(r, CPU, errors.New("it is inside one long operation of the engine that cannot be interrupted"))
+	w.hung()
 }
 
 // breakDown ends the guilty run with its outcome, evicts the others, and marks the machine as not to be used again.

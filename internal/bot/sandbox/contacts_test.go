@@ -119,6 +119,8 @@ func TestGroupMembers(t *testing.T) {
 		{`{"cmd":"groups.count_members","key":"KEY"}`, `{"count":2,"group":` + group("friends") + `,"success":true}`},
 		{`{"cmd":"groups.update","key":"KEY","name":"Joneses","query":"surname:Jones"}`, `{"group":` + smart + `,"success":true}`},
 		{`{"cmd":"groups.count_members","key":"KEY"}`, `{"count":3,"group":` + smart + `,"success":true}`},
+		{`{"cmd":"groups.update","key":"KEY","name":"Joneses","query":"bad:["}`, `{"group":` + strings.Replace(smart, "surname:Jones", "bad:[", 1) + `,"success":true}`},
+		{`{"cmd":"groups.count_members","key":"KEY"}`, failed(t, "Invalid query: u'bad:['")},
 		{`{"cmd":"groups.update","key":"KEY","name":"friends"}`, `{"group":` + group("friends") + `,"success":true}`},
 		{`{"cmd":"groups.count_members","key":"KEY"}`, `{"count":2,"group":` + group("friends") + `,"success":true}`},
 	} {

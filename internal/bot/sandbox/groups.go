@@ -39,7 +39,8 @@ func (h *host) groupsGetOrCreateByName(ctx context.Context, a args) (fields, err
 	return reply, nil
 }
 
-// groupsUpdate sets name and query; without a query, a smart group becomes static.
+// groupsUpdate sets name and query; without a query, a smart group becomes static. The toolkit's own tests store texts that
+// are no queries: what is wrong with one is told when members are counted.
 func (h *host) groupsUpdate(ctx context.Context, a args) (fields, error) {
 	key, err := groupKey(a)
 	if err != nil {

@@ -62,5 +62,5 @@ func (h *host) logEnd(r js.Result) {
 	if thrown, ok := errors.AsType[*js.ScriptError](r.Err); ok && thrown.Stack != "" {
 		text += "\n" + thrown.Stack
 	}
-	h.addLine(bot.Error, text)
+	h.addLine(bot.Error, h.runner.places.Map(text))
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"indaba/internal/bot"
+	"indaba/internal/bot/bundle"
 	"indaba/internal/bot/js"
 	"indaba/internal/bot/vumiwire"
 	"indaba/internal/egress"
@@ -15,10 +16,11 @@ import (
 
 // A runner runs turns of one version of a bot.
 type runner struct {
-	deps  Deps
-	pool  *js.Pool
-	only  egress.Hosts  // the bot's allow_hosts
-	calls chan struct{} // places for HTTP calls
+	deps   Deps
+	pool   *js.Pool
+	places bundle.Places // in the source files, for what the engine says of the script
+	only   egress.Hosts  // the bot's allow_hosts
+	calls  chan struct{} // places for HTTP calls
 
 	// HTTP calls that a script does not wait for go on after its turn; they end with the runner.
 	ctx    context.Context
@@ -105,7 +107,7 @@ func (h *host) conclude(ctx context.Context, r js.Result) (bot.Result, error) {
 	if r.Outcome == js.Done {
 		result.Sends = h.sends
 	} else if r.Err != nil {
-		result.Err = r.Err.Error()
+		result.Err = h.runner.places.Map(r.Err.Error())
 		if r.Outcome != js.Evicted { // that turn is run again
 			h.logEnd(r)
 		}

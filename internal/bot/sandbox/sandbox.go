@@ -77,24 +77,29 @@ func Loader(d Deps) bot.Loader {
 		d.found = maxFound
 	}
 	return func(b *bot.Bot, v bot.Version, program *bundle.Bundle) (bot.Runner, error) {
-		return newRunner(d, program)
+		return newRunner(d, b, program)
 	}
 }
 
-func newRunner(d Deps, program *bundle.Bundle) (*runner, error) {
+func newRunner(d Deps, b *bot.Bot, program *bundle.Bundle) (*runner, error) {
 	only, err := egress.ParseHosts(program.AllowHosts)
 	if err != nil {
-		return nil, err
+		return nil, core.Errorf(core.Invalid, "allow_hosts: %v", err)
 	}
+	places := program.Places()
 	pool, err := js.NewPool(program.Program(), js.PoolOptions{
 		Limits: limits(d.Limits, program.Limits), Isolation: isolation(d.Isolation, program.Isolation),
 		Size: d.Machines, Now: d.Now,
+		OnHang: func() {
+			slog.Error("a script hangs in an operation that cannot be interrupted and takes a processor until it ends: "+
+				"further turns of the bot run in child processes", "bot", b.Key)
+		},
 	})
 	if err != nil {
-		return nil, &core.Error{Kind: core.Invalid, Message: err.Error()}
+		return nil, core.Errorf(core.Invalid, "%s", places.Map(err.Error()))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &runner{deps: d, pool: pool, only: only, calls: make(chan struct{}, callsPerBot), ctx: ctx, cancel: cancel}, nil
+	return &runner{deps: d, pool: pool, places: places, only: only, calls: make(chan struct{}, callsPerBot), ctx: ctx, cancel: cancel}, nil
 }
 
 // limits returns the limits of a bot: what it asks for, and never more than the server gives.

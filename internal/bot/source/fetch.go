@@ -40,6 +40,9 @@ func (s *Service) fetch(ctx context.Context, sources []Source) []fetched {
 
 // fetchOne calls one source. Errors have no URL in their words.
 func (s *Service) fetchOne(ctx context.Context, from Source) (string, error) {
+	if from.Unopened != nil {
+		return "", core.Errorf(core.Invalid, "the URL %v", from.Unopened)
+	}
 	request, err := request(from)
 	if err != nil {
 		return "", err

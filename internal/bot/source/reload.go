@@ -124,12 +124,7 @@ func (s *Service) build(ctx context.Context, b *bot.Bot, from Source, script str
 	if err != nil {
 		return nil, err
 	}
-	runner, err := s.Load(b, bot.Version{Bot: b.Key}, program)
-	if err != nil {
-		return nil, err
-	}
-	runner.Close()
-	return program, nil
+	return program, s.Load.Check(b, program)
 }
 
 var plainScript = regexp.MustCompile(`^[\w.-]+\.js$`)

@@ -40,6 +40,8 @@ type Source struct {
 	Target string // Script, or Config and a key
 	URL    string // in the clear: show it by Redacted only
 	SetAt  time.Time
+	// Unopened says why there is no URL: the secret key does not open it.
+	Unopened error
 }
 
 // Key returns the key of the configuration value; ok is false for the script.
@@ -90,15 +92,6 @@ type Service struct {
 // New returns the service.
 func New(d Deps) *Service { return &Service{Deps: d} }
 
-// HoldsSecrets reports whether there are sources in a database, and so something that only its key opens.
-func HoldsSecrets(ctx context.Context, d *db.DB) (bool, error) {
-	var n int
-	if err := d.Row(ctx, "SELECT count(*) FROM bot_source", nil, &n); err != nil {
-		return false, fmt.Errorf("look for sealed sources: %w", err)
-	}
-	return n > 0, nil
-}
-
 // Set says where a part of a bot comes from, in place of what was said of it before. It fetches nothing. A target or URL
 // that makes no sense is core.Invalid.
 func (s *Service) Set(ctx context.Context, account, key, target, address string) error {
@@ -143,7 +136,7 @@ func (s *Service) Unset(ctx context.Context, account, key, target string) error 
 	})
 }
 
-// List returns a bot's sources in order of their targets.
+// List returns a bot's sources in order of their targets, those too whose URL cannot be opened: see Source.Unopened.
 func (s *Service) List(ctx context.Context, account, key string) ([]Source, error) {
 	return db.Collect(ctx, s.DB, func(r *sql.Rows) (Source, error) {
 		var from Source
@@ -153,10 +146,7 @@ func (s *Service) List(ctx context.Context, account, key string) ([]Source, erro
 			return from, err
 		}
 		from.SetAt = time.UnixMicro(at).UTC()
-		var err error
-		if from.URL, err = s.Seal.Open(sealed, sealedAs(key, from.Target)); err != nil {
-			return from, fmt.Errorf("the source of %s %w", from.Target, err)
-		}
+		from.URL, from.Unopened = s.Seal.Open(sealed, sealedAs(key, from.Target))
 		return from, nil
 	}, "SELECT target, url, set_at FROM bot_source WHERE account = $1 AND bot = $2 ORDER BY target", account, key)
 }

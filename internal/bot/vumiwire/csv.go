@@ -12,25 +12,36 @@ const (
 	EventHeader   = "timestamp,event_id,status,user_message_id,nack_reason\r\n"
 )
 
-// CSV returns a message as a line of CSV. What is null is empty.
-func (m *Message) CSV() []byte {
-	return line(&m.Timestamp, &m.ID, m.To, m.From, m.InReplyTo, m.SessionEvent, m.Content, m.Group)
+// cells returns what stands in a message's line of CSV.
+func (m *Message) cells() []*string {
+	return []*string{&m.Timestamp, &m.ID, m.To, m.From, m.InReplyTo, m.SessionEvent, m.Content, m.Group}
 }
 
-// CSV returns an event as a line of CSV. The status is ack, nack, or delivery_report with a full stop and its delivery
-// status, as the message store counts them.
-func (e *Event) CSV() []byte {
+// cells returns what stands in an event's line of CSV. The status is ack, nack, or delivery_report with a full stop and its
+// delivery status, as the message store counts them.
+func (e *Event) cells() []*string {
 	status := string(e.EventType)
 	if e.EventType == core.DeliveryReport {
 		status += "." + string(e.Delivery)
 	}
-	return line(&e.Timestamp, &e.ID, &status, &e.MessageID, e.Reason)
+	return []*string{&e.Timestamp, &e.ID, &status, &e.MessageID, e.Reason}
 }
 
-// line writes fields as RFC 4180 has it. Package encoding/csv would change line breaks inside of them.
-func line(fields ...*string) []byte {
+// guarded returns cells as they are written for spreadsheets.
+func guarded(cells []*string) []*string {
+	texts := make([]*string, len(cells))
+	for i, cell := range cells {
+		if cell != nil {
+			texts[i] = new(core.GuardFormula(*cell))
+		}
+	}
+	return texts
+}
+
+// line writes cells as RFC 4180 has it; nil is empty. Package encoding/csv would change line breaks inside of them.
+func line(cells []*string) []byte {
 	var b []byte
-	for i, field := range fields {
+	for i, field := range cells {
 		if i > 0 {
 			b = append(b, ',')
 		}

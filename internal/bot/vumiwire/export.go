@@ -31,15 +31,25 @@ type Sink interface {
 	Flush() error
 }
 
-// ExportMessages writes the messages of a selection in order of time: as JSON, or, with csv, as CSV under its header.
-func (x *Exporter) ExportMessages(ctx context.Context, sel message.Selection, csv bool, to Sink) error {
-	return x.export(ctx, sel, csv, MessageHeader, to, func(page []*core.Message, known *names) error {
+// Format is how an export is written.
+type Format uint8
+
+// The formats.
+const (
+	JSON  Format = iota // an object to a line
+	CSV                 // under its header, what people wrote unchanged
+	Sheet               // CSV for spreadsheets: what one would run as a formula is guarded (see [core.GuardFormula])
+)
+
+// ExportMessages writes the messages of a selection in order of time.
+func (x *Exporter) ExportMessages(ctx context.Context, sel message.Selection, format Format, to Sink) error {
+	return x.export(ctx, sel, format, MessageHeader, to, func(page []*core.Message, known *names) error {
 		for _, m := range page {
 			wire, err := x.message(ctx, m, known)
 			if err != nil {
 				return err
 			}
-			if err := write(to, csv, &wire); err != nil {
+			if err := write(to, format, &wire); err != nil {
 				return err
 			}
 		}
@@ -49,10 +59,10 @@ func (x *Exporter) ExportMessages(ctx context.Context, sel message.Selection, cs
 
 // ExportEvents writes what became of the outbound messages of a selection, in order of the messages and then of time. The
 // time of the selection is that of the events.
-func (x *Exporter) ExportEvents(ctx context.Context, sel message.Selection, csv bool, to Sink) error {
+func (x *Exporter) ExportEvents(ctx context.Context, sel message.Selection, format Format, to Sink) error {
 	from, until := sel.From, sel.Until
 	sel.From, sel.Direction = time.Time{}, core.Outbound
-	return x.export(ctx, sel, csv, EventHeader, to, func(page []*core.Message, known *names) error {
+	return x.export(ctx, sel, format, EventHeader, to, func(page []*core.Message, known *names) error {
 		events, err := x.Messages.Events(ctx, page, from, until)
 		if err != nil {
 			return err
@@ -68,7 +78,7 @@ func (x *Exporter) ExportEvents(ctx context.Context, sel message.Selection, csv 
 				return err
 			}
 			wire := NewEvent(&events[i], m.Endpoint, helper)
-			if err := write(to, csv, &wire); err != nil {
+			if err := write(to, format, &wire); err != nil {
 				return err
 			}
 		}
@@ -76,10 +86,10 @@ func (x *Exporter) ExportEvents(ctx context.Context, sel message.Selection, csv 
 	})
 }
 
-// export writes the header and hands page after page to each.
-func (x *Exporter) export(ctx context.Context, sel message.Selection, csv bool, header string, to Sink,
+// export writes the header of CSV and hands page after page to each.
+func (x *Exporter) export(ctx context.Context, sel message.Selection, format Format, header string, to Sink,
 	each func([]*core.Message, *names) error) error {
-	if csv {
+	if format != JSON {
 		if err := to.Line([]byte(header)); err != nil {
 			return err
 		}
@@ -159,9 +169,12 @@ type names struct {
 	about json.RawMessage
 }
 
-func write(to Sink, csv bool, value interface{ CSV() []byte }) error {
-	if csv {
-		return to.Line(value.CSV())
+func write(to Sink, format Format, value interface{ cells() []*string }) error {
+	switch format {
+	case CSV:
+		return to.Line(line(value.cells()))
+	case Sheet:
+		return to.Line(line(guarded(value.cells())))
 	}
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -29,7 +29,7 @@ func TestCSV(t *testing.T) {
 	for _, content := range []string{"", "hello", "a,b", `say "hi"`, "two\nlines", "two\r\nlines", "\r", "Ж 👋", " blank ", `"`, "x\"y,\"\n"} {
 		m := NewMessage(&core.Message{ID: "m1", To: "+1", From: "+2", Content: &content, SessionEvent: core.SessionNew,
 			CreatedAt: at}, nil)
-		rows, err := csv.NewReader(bytes.NewReader(append([]byte(MessageHeader), m.CSV()...))).ReadAll()
+		rows, err := csv.NewReader(bytes.NewReader(append([]byte(MessageHeader), line(m.cells())...))).ReadAll()
 		if err != nil || len(rows) != 2 {
 			t.Errorf("%q: %v, %v", content, rows, err)
 			continue
@@ -39,8 +39,8 @@ func TestCSV(t *testing.T) {
 		if !slices.Equal(rows[1], want) {
 			t.Errorf("got %q, want %q", rows[1], want)
 		}
-		if !bytes.Contains(m.CSV(), bytes.ReplaceAll([]byte(content), []byte(`"`), []byte(`""`))) {
-			t.Errorf("%q was changed: %q", content, m.CSV())
+		if !bytes.Contains(line(m.cells()), bytes.ReplaceAll([]byte(content), []byte(`"`), []byte(`""`))) {
+			t.Errorf("%q was changed: %q", content, line(m.cells()))
 		}
 	}
 	reason := "no route"
@@ -53,7 +53,7 @@ func TestCSV(t *testing.T) {
 		{NewEvent(&core.Event{ID: "e", Type: core.DeliveryReport, Delivery: core.DeliveryFailed, MessageID: "m", At: at}, "", nil),
 			"delivery_report.failed,m,\r\n"},
 	} {
-		if got := string(test.event.CSV()); got != "2026-03-04 05:06:07.000089,e,"+test.want {
+		if got := string(line(test.event.cells())); got != "2026-03-04 05:06:07.000089,e,"+test.want {
 			t.Errorf("got %q", got)
 		}
 	}

@@ -26,3 +26,17 @@ func TestTypes(t *testing.T) {
 		t.Error("an unknown type was found")
 	}
 }
+
+// Only custom channels take addresses as they come: what their peers have for ids is their own affair.
+func TestTelephoneNumbersAreWrittenInOneWay(t *testing.T) {
+	for _, one := range all.Types() {
+		numbers := slices.Contains([]string{"sms", "ussd", "voice", "whatsapp"}, one.DeliveryClass)
+		if one.Phones != (numbers && one.Name != "custom") {
+			t.Errorf("%s, whose people are reached by %s: Phones is %v", one.Name, one.DeliveryClass, one.Phones)
+		}
+		want := map[bool]string{true: "+27821234567", false: "0027 82 123 4567"}[one.Phones]
+		if got := one.Recipient(" 0027 82 123 4567\n"); got != want {
+			t.Errorf("%s: %q, want %q", one.Name, got, want)
+		}
+	}
+}

@@ -6,11 +6,15 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"indaba/internal/channel"
+	"indaba/internal/core"
 )
+
+const maxAnswer = 1 << 20 // what is read of a provider's answer
 
 // expected is the one table of docs/spec/channels.md 0.
 var expected = map[int]channel.Class{
@@ -40,6 +44,14 @@ func (s *Suite) testFailures(t *testing.T) {
 	t.Run("503 with a date", func(t *testing.T) { s.fails(t, answering(until), channel.Retry, time.Minute) })
 	t.Run("timeout", func(t *testing.T) { s.fails(t, stall, channel.UnknownResult, 0) })
 	t.Run("half an answer", func(t *testing.T) { s.fails(t, breakOff, channel.UnknownResult, 0) })
+	t.Run("huge answer", func(t *testing.T) {
+		huge := answering(Reply{Status: s.Accepts.Status, Body: strings.Repeat(" ", maxAnswer+1)})
+		if s.StatusSuffices {
+			s.takesNote(t, huge)
+		} else {
+			s.fails(t, huge, channel.UnknownResult, 0)
+		}
+	})
 	t.Run("reset", func(t *testing.T) { s.fails(t, reset, channel.UnknownResult, 0) })
 	if !s.StatusSuffices {
 		for _, body := range []string{"<html>welcome to our wifi</html>", "", "null", "[]", "{"} {
@@ -61,6 +73,20 @@ func (s *Suite) fails(t *testing.T, behaviour http.HandlerFunc, class channel.Cl
 	_, err := s.send(t, p, s.impatient(), s.message())
 	isFailure(t, err, class, after)
 	if n := len(p.requests()); n != 1 && !(s.Type.Idempotent && n > 1) {
+		t.Errorf("the provider saw %d requests for one attempt", n)
+	}
+}
+
+// takesNote sends once and expects that the message was taken, with a note on the answer.
+func (s *Suite) takesNote(t *testing.T, behaviour http.HandlerFunc) {
+	t.Helper()
+	p := startProvider(t)
+	p.behave(behaviour)
+	receipt, err := s.send(t, p, s.impatient(), s.message())
+	if err != nil || receipt.Note == "" || receipt.ExternalID != "" || receipt.Status != 0 && receipt.Status != core.Sent {
+		t.Errorf("receipt %s, error %v", show(receipt), err)
+	}
+	if n := len(p.requests()); n != 1 {
 		t.Errorf("the provider saw %d requests for one attempt", n)
 	}
 }

@@ -37,6 +37,11 @@ func (s *Suite) testReceive(t *testing.T) {
 			if !bytes.Equal(body, r.Body) {
 				t.Error("the adapter changed the raw body")
 			}
+			for _, m := range got.Messages {
+				if m.From != s.Type.Recipient(m.From) {
+					t.Errorf("from %q, but messages go to %q", m.From, s.Type.Recipient(m.From))
+				}
+			}
 		})
 	}
 	for _, c := range s.Receive {

@@ -3,6 +3,7 @@ package custom_test
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -99,16 +100,73 @@ func suite() channeltest.Suite {
 					{ExternalID: "a/0", From: "u-1", Content: &hi}, {ExternalID: "8", From: "b", Content: &hi}},
 					Note: "message 3 of the answer was dropped: one of text, attachments, location, payload and " +
 						"session_event is required"}},
+			{Name: "refused as known before", Message: channel.Outbound{ID: "a", To: "u-1", Attempt: 1}, Path: "/", JSON: bare,
+				Reply: channeltest.Reply{Status: 409}, Err: &channel.SendError{Class: channel.Permanent, Code: "409"}},
+			{Name: "repeat of what is known", Message: channel.Outbound{ID: "a", To: "u-1", Attempt: 2}, Path: "/", JSON: bare,
+				Reply: channeltest.Reply{Status: 409, Body: `{"id":"p9"}`},
+				Receipt: channel.Receipt{Status: core.Sent,
+					Note: "the peer answered the repeat of a message by 409: it has the message already"}},
+			{Name: "repeat that is refused", Message: channel.Outbound{ID: "a", To: "u-1", Attempt: 2}, Path: "/", JSON: bare,
+				Reply: channeltest.Reply{Status: 410}, Err: &channel.SendError{Class: channel.Permanent, Code: "410"}},
 			{Name: "metadata is no JSON", Message: channel.Outbound{ID: "a", To: "b", Metadata: []byte(`{`)}, None: true,
 				Err: &channel.SendError{Class: channel.Permanent}},
 		},
 	}
 }
 
+const bare = `{"id":"a","channel":"0123456789abcdef0123456789abcdef","type":"text","text":"","contact":{"id":"u-1","urn":"ext:u-1"}}`
+
 // Made with: printf '%s' "1772366400.BODY" | openssl dgst -sha256 -hmac "correct horse battery"
 const signatureOfText = "5b6affd652ed512f796475e75f4814764c6171d86391dea42483feb6b4e858f9"
 
 func TestCustom(t *testing.T) { channeltest.Run(t, suite()) }
+
+// What a person says in an answer that breaks off comes with the repeat, which the peer answers as the first time. When that
+// breaks off too, its status is the peer's word.
+func TestAnswersThatBreakOff(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte(`{"id":"p9"`)) // and no more
+	}))
+	defer server.Close()
+	a := channeltest.Open(t, suite(), map[string]string{"base_url": server.URL})
+	_, err := a.Send(t.Context(), &channel.Outbound{ID: "a", To: "u-1", Attempt: 1})
+	if failure, ok := errors.AsType[*channel.SendError](err); !ok || failure.Class != channel.UnknownResult {
+		t.Errorf("the first attempt: %v", err)
+	}
+	receipt, err := a.Send(t.Context(), &channel.Outbound{ID: "a", To: "u-1", Attempt: 2})
+	if err != nil || receipt.Note == "" || receipt.ExternalID != "" {
+		t.Errorf("the second attempt: %+v %v", receipt, err)
+	}
+}
+
+// The transport repeats a request with an idempotency key by itself when the connection breaks: then the first attempt is a
+// repeat, too.
+func TestPeerThatKnowsWhatTheTransportRepeated(t *testing.T) {
+	seen := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key := r.Header.Get("Idempotency-Key")
+		if seen[key]++; key == "first" {
+			return // its connection is kept
+		}
+		if seen[key] > 1 {
+			w.WriteHeader(http.StatusConflict)
+			return
+		}
+		panic(http.ErrAbortHandler) // it has read the message, and breaks the connection
+	}))
+	defer server.Close()
+	a := channeltest.Open(t, suite(), map[string]string{"base_url": server.URL})
+	for _, id := range []string{"first", "second"} {
+		receipt, err := a.Send(t.Context(), &channel.Outbound{ID: id, To: "u-1", Attempt: 1})
+		if err != nil || (receipt.Note != "") != (id == "second") {
+			t.Errorf("%s: %+v %v", id, receipt, err)
+		}
+	}
+	if seen["second"] != 2 {
+		t.Errorf("the peer saw %v", seen)
+	}
+}
 
 func TestOldAndFutureRequestsAreRefused(t *testing.T) {
 	s := suite()

@@ -32,7 +32,8 @@ type contact struct {
 	URN string `json:"urn"`
 }
 
-// Send posts a message. Any 2xx answer means that the peer took it.
+// Send posts a message. Any 2xx answer means that the peer took it, and so does 409 to a repeat: it is how this protocol says
+// that a message was there before.
 func (a *adapter) Send(ctx context.Context, m *channel.Outbound) (channel.Receipt, error) {
 	body, err := json.Marshal(outbound{
 		ID:           m.ID,
@@ -62,10 +63,18 @@ func (a *adapter) Send(ctx context.Context, m *channel.Outbound) (channel.Receip
 	r.Header.Set("X-Timestamp", timestamp)
 	r.Header.Set("X-Signature", "v1="+hex.EncodeToString(a.sign(timestamp, body)))
 	answer, err := a.config.HTTP.Do(ctx, r)
-	if err != nil {
+	switch {
+	case err == nil:
+		return receipt(answer.Body, m), nil
+	case answer == nil:
 		return channel.Receipt{}, err
+	case answer.Status == http.StatusConflict && (m.Attempt > 1 || answer.Repeated):
+		return channel.Receipt{Status: core.Sent, Note: "the peer answered the repeat of a message by 409: it has the message already"}, nil
+	case answer.Status >= 200 && answer.Status < 300 && (answer.TooLarge || m.Attempt > 1):
+		// One that broke off is asked for again before, for what a person may say in it.
+		return channel.Receipt{Status: core.Sent, Note: "the peer took the message, but nothing of its answer counts: " + err.Error()}, nil
 	}
-	return receipt(answer.Body, m), nil
+	return channel.Receipt{}, err
 }
 
 // urn names the person in one word with its kind: tel: for telephone numbers.

@@ -32,6 +32,7 @@ func Type() channel.Type {
 		Help:          "An SMS or chat gateway with a simple HTTP API: describe its requests and answers.",
 		Transport:     "sms",
 		DeliveryClass: "sms",
+		Phones:        true,
 		Settings:      slices.Concat(outboundSettings(), inboundSettings(), channel.GuardSettings(), channel.DeliverySettings()),
 		New:           newAdapter,
 	}
@@ -103,10 +104,10 @@ func newAdapter(c channel.Config) (channel.Adapter, error) {
 	if a.guard, err = channel.NewGuard(c); err != nil {
 		return nil, err
 	}
-	if a.url, err = parseTemplate("base_url", c.Settings["base_url"], formType); err != nil {
+	if a.url, err = parseTemplate("base_url", c.Settings["base_url"], escapeURL); err != nil {
 		return nil, err
 	}
-	if a.body, err = parseTemplate("body", c.Settings["body"], c.Settings["content_type"]); err != nil {
+	if a.body, err = parseTemplate("body", c.Settings["body"], escapes(c.Settings["content_type"])); err != nil {
 		return nil, err
 	}
 	if a.success, err = regexp.Compile(c.Settings["success_body"]); err != nil {

@@ -2,6 +2,7 @@ package generic_test
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -123,6 +124,57 @@ func TestValuesInTheURLAreEscaped(t *testing.T) {
 	}
 	if seen.Get("to") != nasty.To || seen.Get("text") != nasty.Content || len(seen) != 2 {
 		t.Errorf("seen %v", seen)
+	}
+}
+
+// A plus is a space in a query and a plus in a path.
+func TestValuesInThePathAreEscaped(t *testing.T) {
+	var path, query string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		path, query = r.URL.EscapedPath(), r.URL.RawQuery
+	}))
+	defer server.Close()
+	a, err := generic.Type().Open(channel.Config{Settings: map[string]string{"path_secret": secret, "method": "GET",
+		"base_url": server.URL + "/send/{{.To}}/{{.Text}}{{if .From}}?from={{.From}}&text={{.Text}}{{end}}"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{"a b": "a%20b", "a+b": "a%2Bb", "a/b?c=d#e&f%20": "a%2Fb%3Fc%3Dd%23e%26f%2520", "..": "..", "é": "%C3%A9"} {
+		for _, from := range []string{"", "my bank"} {
+			if _, err := a.Send(t.Context(), &channel.Outbound{To: "+27821234567", From: from, Content: text}); err != nil {
+				t.Fatal(err)
+			}
+			if path != "/send/%2B27821234567/"+want {
+				t.Errorf("%q is in the path as %s", text, path)
+			}
+			if values, err := url.ParseQuery(query); err != nil || values.Get("text") != text && from != "" || values.Get("from") != from {
+				t.Errorf("%q is in the query as %s", text, query)
+			}
+		}
+	}
+}
+
+// Where the settings ask for nothing in it, an answer that cannot be read is an answer all the same.
+func TestAnswersThatCannotBeRead(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(make([]byte, 1<<20+1))
+	}))
+	defer server.Close()
+	for name, class := range map[string]channel.Class{"": "", "id_path": "", "success_json": channel.UnknownResult, "success_body": channel.UnknownResult,
+		"success_status": channel.Permanent} {
+		settings := map[string]string{"path_secret": secret, "base_url": server.URL}
+		if name != "" {
+			settings[name] = map[string]string{"id_path": "id", "success_json": "a=b", "success_body": "OK", "success_status": "202"}[name]
+		}
+		a, err := generic.Type().Open(channel.Config{Settings: settings})
+		if err != nil {
+			t.Fatal(err)
+		}
+		receipt, err := a.Send(t.Context(), &nasty)
+		failure, _ := errors.AsType[*channel.SendError](err)
+		if class == "" && (err != nil || receipt.Note == "") || class != "" && (failure == nil || failure.Class != class) {
+			t.Errorf("with %s: %+v %v", name, receipt, err)
+		}
 	}
 }
 

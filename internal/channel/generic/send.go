@@ -26,8 +26,16 @@ func (a *adapter) Send(ctx context.Context, m *channel.Outbound) (channel.Receip
 	if !a.takes(answer.Status) {
 		return channel.Receipt{}, a.refusal(answer, err)
 	}
+	if is2xx(answer.Status) && err != nil { // it cannot be read to its end
+		if a.config.Settings["success_json"] != "" || a.config.Settings["success_body"] != "" {
+			return channel.Receipt{}, err
+		}
+		return channel.Receipt{Note: "the message was taken, but nothing of the answer counts: " + err.Error()}, nil
+	}
 	return a.judge(answer.Body)
 }
+
+func is2xx(status int) bool { return status >= 200 && status < 300 }
 
 func (a *adapter) request(m *channel.Outbound) (*http.Request, error) {
 	target, err := a.url.render(m)
@@ -53,7 +61,7 @@ func (a *adapter) request(m *channel.Outbound) (*http.Request, error) {
 
 func (a *adapter) takes(status int) bool {
 	if len(a.successStatus) == 0 {
-		return status >= 200 && status < 300
+		return is2xx(status)
 	}
 	return slices.Contains(a.successStatus, status)
 }
@@ -61,7 +69,7 @@ func (a *adapter) takes(status int) bool {
 // refusal is what a status that is no success means: what the common rule says, unless retry_status names it.
 func (a *adapter) refusal(answer *channel.Response, err error) error {
 	failure, ok := errors.AsType[*channel.SendError](err)
-	if !ok { // a 2xx that the settings do not count as success
+	if !ok || is2xx(answer.Status) { // which the settings do not count as success
 		failure = &channel.SendError{Class: channel.Permanent, Code: strconv.Itoa(answer.Status),
 			Message: "the answer is none of success_status"}
 	}

@@ -20,18 +20,19 @@ type template struct {
 // values are what a template can use.
 type values struct{ To, From, Text, ID string }
 
-func parseTemplate(setting, source, contentType string) (*template, error) {
+func parseTemplate(setting, source string, escape func(string) string) (*template, error) {
 	parsed, err := text.New(setting).Option("missingkey=error").Parse(source)
 	if err != nil {
 		return nil, core.Errorf(core.Invalid, "%s is not a template: check its {{ }}", setting)
 	}
-	t := &template{parsed: parsed, escape: escapes(contentType)}
+	t := &template{parsed: parsed, escape: escape}
 	if _, err := t.render(&channel.Outbound{}); err != nil {
 		return nil, core.Errorf(core.Invalid, "%s: a template can use .To, .From, .Text and .ID only", setting)
 	}
 	return t, nil
 }
 
+// escapes returns how values are escaped in a body.
 func escapes(contentType string) func(string) string {
 	switch contentType {
 	case formType:
@@ -44,6 +45,9 @@ func escapes(contentType string) func(string) string {
 		return func(value string) string { return value }
 	}
 }
+
+// escapeURL escapes a text for the path of a URL and for its query alike: a space is %20 in both, and a plus only in one.
+func escapeURL(value string) string { return strings.ReplaceAll(url.QueryEscape(value), "+", "%20") }
 
 // escapeJSON escapes a text for between quotation marks.
 func escapeJSON(value string) string {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"indaba/internal/core"
 )
 
 const (
@@ -34,7 +36,7 @@ type boxes struct {
 type box struct {
 	address  string
 	messages []message
-	arrival  chan struct{} // closed by the next message
+	arrival  core.Broadcast // tells of the next message
 }
 
 // newBoxes numbers messages from the time of its making on, so that numbers ascend over restarts too, and stay below
@@ -59,8 +61,7 @@ func (b *boxes) put(address string, m message) int64 {
 		box.messages = append(box.messages[:0], box.messages[1:]...)
 	}
 	box.messages = append(box.messages, m)
-	close(box.arrival)
-	box.arrival = make(chan struct{})
+	box.arrival.Tell()
 	return m.Seq
 }
 
@@ -74,9 +75,9 @@ func (b *boxes) open(address string) *box {
 		oldest := b.recent.Back()
 		forgotten := b.recent.Remove(oldest).(*box)
 		delete(b.byName, forgotten.address)
-		close(forgotten.arrival) // who waits comes back and opens a new one
+		forgotten.arrival.Tell() // who waits comes back and opens a new one
 	}
-	opened := &box{address: address, arrival: make(chan struct{})}
+	opened := &box{address: address}
 	b.byName[address] = b.recent.PushFront(opened)
 	return opened
 }
@@ -92,7 +93,7 @@ func (b *boxes) after(address string, seq int64) ([]message, <-chan struct{}) {
 			found = append(found, m)
 		}
 	}
-	return found, box.arrival
+	return found, box.arrival.Next()
 }
 
 // wait is after, but waits for a message until the time is over or ctx is done. It returns an empty slice then.

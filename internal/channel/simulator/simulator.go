@@ -21,6 +21,7 @@ func Type() channel.Type {
 		Help:          "A channel to try bots without a provider. Programs with its secret play the people.",
 		Transport:     "http_api",
 		DeliveryClass: "sms",
+		Phones:        true,
 		Idempotent:    true,
 		Settings: []channel.Setting{
 			{Name: "kind", Title: "Kind", Kind: channel.Choice, Choices: []string{"ussd", "sms", "chat"},

@@ -11,7 +11,7 @@ import (
 // explain takes Twilio's own code for more precise than the HTTP status.
 func (a *Account) explain(err error, answer *channel.Response, attempt int) error {
 	failure, ok := errors.AsType[*channel.SendError](err)
-	if !ok || answer == nil {
+	if !ok || answer == nil || answer.Status < 300 { // a 2xx answer that broke off is no refusal, whatever is left of it
 		return err
 	}
 	var problem struct {

@@ -4,9 +4,11 @@ package dbtest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -26,6 +28,28 @@ func EachURL(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLiteURL(t)) })
 	t.Run("postgres", func(t *testing.T) { test(t, PostgresURL(t)) })
+}
+
+// Open opens and migrates a database of [EachURL]. Opened twice, it is that of two processes.
+func Open(t testing.TB, url string) *db.DB {
+	t.Helper()
+	return open(t, url, true)
+}
+
+// UntilBlocked returns when somebody waits for the transaction in ctx to end. On SQLite it returns at once: nobody else can
+// have begun one.
+func UntilBlocked(ctx context.Context, d *db.DB) error {
+	begun := time.Now()
+	for blocked := d.Dialect() == db.SQLite; !blocked; runtime.Gosched() {
+		if time.Since(begun) > 10*time.Second {
+			return errors.New("nobody waits for the transaction")
+		}
+		if err := d.Row(ctx, "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))",
+			nil, &blocked); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SQLite returns a fresh, migrated SQLite database, for tests of parts that have no SQL of their own.

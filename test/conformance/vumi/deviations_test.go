@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"indaba/internal/account"
 	"indaba/internal/app"
+	"indaba/internal/metric"
 )
 
 // deviations are the tests of docs/spec/vumi-http.md 16, by the topics of its rows.
@@ -16,12 +18,14 @@ var deviations = map[string]func(*testing.T, *server){
 	"leaving a group":                     devLeaving,
 	"wrong JSON types":                    devTypes,
 	"unparsable smart query":              devQuery,
+	"costly queries":                      devCostly,
 	"member and match at once":            devOnce,
 	"negative `max_results`":              devNegative,
 	"bad time or interval":                devTimes,
 	"wide buckets":                        devAverage,
 	"names of fired metrics":              devNames,
 	"never-fired metric":                  devNeverFired,
+	"metrics of long ago":                 devFolded,
 	"JSON-RPC without JSON":               devRPC,
 	"numbers that are none":               devNumbers,
 	"session events of fresh sends":       devSessions,
@@ -32,6 +36,7 @@ var deviations = map[string]func(*testing.T, *server){
 	"half surrogate pairs":                devSurrogates,
 	"metrics behind a password":           devPassword,
 	"a limit of 0 messages at a time":     devZero,
+	"several recipients in `to_addr`":     devSeveral,
 	"status lines":                        devStatusLine,
 	"requests":                            devRequests,
 }
@@ -80,6 +85,50 @@ func devQuery(t *testing.T, s *server) {
 	}
 }
 
+func devCostly(t *testing.T, s *server) {
+	const costly = "name:/(a|b)*b[ab]{900}c/"
+	create := func(query string) (status int, key string) {
+		text, err := json.Marshal(object{"name": "costly", "query": query})
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, _, body := s.send(t, step{Do: "POST /groups/", Token: "main", JSON: text}, nil)
+		var made struct{ Key string }
+		if err := json.Unmarshal(body, &made); err != nil {
+			t.Fatalf("%d %s: %v", status, body, err)
+		}
+		return status, made.Key
+	}
+	status, key := create(costly + " " + costly)
+	if status != 200 {
+		t.Fatalf("a query that is refused later: %d", status)
+	}
+	s.want(t, step{Do: "GET /groups/" + key + "/contacts", Status: 400, Body: refusal("~Invalid query: u'.*'")})
+	made := []string{key}
+	for status = 200; status == 200 && len(made) < 10; {
+		if status, key = create(costly); status == 200 {
+			made = append(made, key)
+		}
+	}
+	if status != 413 {
+		t.Errorf("%d costly groups, and then %d", len(made), status)
+	}
+	for _, key := range made {
+		s.want(t, step{Do: "DELETE /groups/" + key, Status: 200})
+	}
+	word := "w" + unique()
+	contact := pickKey(t, s, step{Do: "POST /contacts/", Token: "main",
+		JSON: raw(`{"msisdn": "1", "extra": {"x": "` + strings.Repeat("a ", 512) + word + `"}}`)})
+	for query, want := range map[string]string{word: `["$any"]`, word[:5] + "*": `["$any"]`, "*" + word: `[]`, `/` + word + `/`: `[]`} {
+		text, err := json.Marshal(object{"name": "x", "query": "key:" + contact + " AND extras-x:" + query})
+		if err != nil {
+			t.Fatal(err)
+		}
+		group := pickKey(t, s, step{Do: "POST /groups/", Token: "main", JSON: text})
+		s.want(t, step{Do: "GET /groups/" + group + "/contacts", Status: 200, Body: raw(`{"cursor": null, "data": ` + want + `}`)})
+	}
+}
+
 func devOnce(t *testing.T, s *server) {
 	name := unique()
 	group := pickKey(t, s, step{Do: "POST /groups/", Token: "main", JSON: raw(`{"name": "x", "query": "name:` + name + `"}`)})
@@ -121,6 +170,32 @@ func devNames(t *testing.T, s *server) {
 func devNeverFired(t *testing.T, s *server) {
 	for _, nulls := range []string{"zeroize", "omit", "keep"} {
 		s.want(t, step{Do: "GET /metrics/?m=never" + unique() + ".sum&nulls=" + nulls, Status: 200, Bytes: new("{}")})
+	}
+}
+
+// Only the server itself can be told that something was fired long ago.
+func devFolded(t *testing.T, _ *server) {
+	s, name := own(t), "old"+unique()+".sum"
+	minute := time.Now().Add(-8 * 24 * time.Hour).Truncate(time.Hour).Add(30 * time.Minute)
+	hour := time.Now().Add(-91 * 24 * time.Hour).Truncate(time.Hour)
+	fire := func(at time.Time, value float64) {
+		if err := s.own.Metrics.Fire(t.Context(), s.given["account"], []metric.Point{{Name: name, Value: value, At: at}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fire(minute.Add(5*time.Second), 1)
+	fire(minute.Add(25*time.Second), 2)
+	fire(hour.Add(59*time.Minute), 4)
+	fire(minute.Add(48*time.Hour+5*time.Second), 8)
+	if err := s.own.Metrics.Rollup(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[time.Time]float64{minute: 3, hour: 4, minute.Add(48*time.Hour + 5*time.Second): 8} {
+		body, err := json.Marshal(object{name: []object{{"x": at.UnixMilli(), "y": want}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.want(t, step{Do: fmt.Sprintf("GET /metrics/?m=%s&from=%d&until=%d&interval=5s&nulls=omit", name, at.Unix(), at.Add(time.Hour).Unix()-1), Status: 200, Body: body})
 	}
 }
 
@@ -206,6 +281,17 @@ func devZero(t *testing.T, _ *server) {
 	c.API.ConversationMessages = 0
 	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "api_conversation_messages: is 0") {
 		t.Errorf("a server would start: %v", err)
+	}
+}
+
+func devSeveral(t *testing.T, s *server) {
+	c := s.sender(t)
+	for _, several := range []string{number() + "," + number(), number() + ",", number() + ";" + number(), number() + "\n" + number(), number() + " " + number()} {
+		status, text := c.put("messages.json", object{"to_addr": several, "content": "x"})
+		var answer object
+		if err := json.Unmarshal(text, &answer); err != nil || status != 400 || answer["reason"] != "Invalid or missing value for payload key 'to_addr'" {
+			t.Errorf("%q: %d %s", several, status, text)
+		}
 	}
 }
 

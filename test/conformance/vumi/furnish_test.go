@@ -40,7 +40,7 @@ func (s *server) furnish(t *testing.T) {
 	s.given["account"], s.given["otheraccount"] = first, second
 	s.tokens["main"] = s.newToken(t, account.TokenSpec{Account: first,
 		Scopes: []string{account.ScopeContacts, account.ScopeMetrics, account.ScopeOptouts, account.ScopeAccount, account.ScopeMessages}})
-	s.tokens["narrow"] = s.newToken(t, account.TokenSpec{Account: first, Scopes: []string{account.ScopeBots}})
+	s.tokens["narrow"] = s.newToken(t, account.TokenSpec{Account: first, Scopes: []string{account.ScopeMetrics}})
 	s.tokens["other"] = s.newToken(t, account.TokenSpec{Account: second, Scopes: []string{account.ScopeAdmin}})
 	s.given["freshaccount"] = s.newAccount(t)
 	s.tokens["fresh"] = s.newToken(t, account.TokenSpec{Account: s.given["freshaccount"], Scopes: []string{account.ScopeAdmin}})

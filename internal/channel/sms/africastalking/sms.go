@@ -23,6 +23,7 @@ func Type() channel.Type {
 		Help:          "A short code or sender id at Africa's Talking, with the user name and API key of the application.",
 		Transport:     "sms",
 		DeliveryClass: "sms",
+		Phones:        true,
 		Settings: slices.Concat([]channel.Setting{
 			{Name: "username", Title: "User name", Kind: channel.Text, Required: true,
 				Help: "The application's user name; sandbox in the sandbox."},
@@ -90,8 +91,7 @@ func (a *adapter) judge(body []byte) (channel.Receipt, error) {
 	err := json.Unmarshal(body, &v)
 	recipients := v.SMSMessageData.Recipients
 	switch {
-	case err == nil && len(recipients) == 0 && v.SMSMessageData.Message != "":
-		// Without recipients the message tells why nothing was sent: InvalidSenderId, for one.
+	case err == nil && len(recipients) == 0 && refuses(v.SMSMessageData.Message):
 		return channel.Receipt{}, &channel.SendError{Class: channel.Permanent, Message: a.config.HTTP.Hide(v.SMSMessageData.Message)}
 	case err != nil || len(recipients) == 0 || recipients[0].StatusCode == 0:
 		return channel.Receipt{}, &channel.SendError{Class: channel.UnknownResult, Message: "the answer makes no sense"}
@@ -102,6 +102,12 @@ func (a *adapter) judge(body []byte) (channel.Receipt, error) {
 	}
 	return channel.Receipt{}, &channel.SendError{Class: class(first.StatusCode), Code: strconv.Itoa(first.StatusCode),
 		Message: a.config.HTTP.Hide(fmt.Sprintf("Africa's Talking says %s", first.Status))}
+}
+
+// refuses reports whether the text of an answer without recipients tells why nothing was sent: InvalidSenderId, for one.
+// "Sent to 1/1" says that something was.
+func refuses(text string) bool {
+	return text != "" && (!strings.HasPrefix(text, "Sent") || strings.HasPrefix(text, "Sent to 0/"))
 }
 
 // class says what a recipient's statusCode means.

@@ -85,10 +85,16 @@ func suite() channeltest.Suite {
 		c.Reply, c.Err = recipient(code), &channel.SendError{Class: class, Code: fmt.Sprint(code)}
 		s.Send = append(s.Send, c)
 	}
-	c := request("nobody reached")
-	c.Reply = channeltest.Reply{Status: 201, Body: `{"SMSMessageData":{"Message":"InvalidSenderId","Recipients":[]}}`}
-	c.Err = &channel.SendError{Class: channel.Permanent}
-	s.Send = append(s.Send, c)
+	for text, class := range map[string]channel.Class{"InvalidSenderId": channel.Permanent, "Sent to 0/1": channel.Permanent,
+		"Sent to 0/1 Total Cost: 0": channel.Permanent, "Sent to 1/1": channel.UnknownResult,
+		"Sent to 1/1 Total Cost: KES 0.8000": channel.UnknownResult, "Sent": channel.UnknownResult, "": channel.UnknownResult} {
+		for _, recipients := range []string{`,"Recipients":[]`, ""} {
+			c := request("no recipient, but " + text)
+			c.Reply = channeltest.Reply{Status: 201, Body: fmt.Sprintf(`{"SMSMessageData":{"Message":%q%s}}`, text, recipients)}
+			c.Err = &channel.SendError{Class: class}
+			s.Send = append(s.Send, c)
+		}
+	}
 	return s
 }
 

@@ -18,6 +18,7 @@ func Type() channel.Type {
 		Help:          "A phone number or messaging service at Twilio, with the account's SID and auth token.",
 		Transport:     "sms",
 		DeliveryClass: "sms",
+		Phones:        true,
 		PerSecond:     1, // of a long code; short codes and messaging services can do more
 		Settings: slices.Concat(twilio.Settings(), []channel.Setting{
 			{Name: "messaging_service", Title: "Messaging service SID", Kind: channel.Text,

@@ -3,7 +3,9 @@ package twilio_test
 import (
 	"crypto/hmac"
 	"crypto/sha1"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +14,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"indaba/internal/channel"
@@ -136,6 +139,38 @@ func TestDocumentedSignature(t *testing.T) {
 	_, err := channeltest.Open(t, s, nil).Receive(t.Context(), r)
 	if core.KindOf(err) != core.Invalid { // the signature is right, and a call is no message
 		t.Errorf("got %v", err)
+	}
+}
+
+// What is no form is signed by its URL alone, which has the hash of the body.
+func TestJSONIsSignedByTheHashOfItsBody(t *testing.T) {
+	s := suite()
+	const body = `{"MessageSid":"SM1","From":"+27821234567","To":"+15005550006","Body":"hi","NumMedia":0,"Media":[],"Other":null}`
+	sum := sha256.Sum256([]byte(body))
+	hash := hex.EncodeToString(sum[:])
+	for _, c := range []struct {
+		name, kind, query, signed, body string
+		err                             core.Kind
+	}{
+		{"good", "application/json; charset=utf-8", "a=b&bodySHA256=" + hash, "", body, 0},
+		{"upper case", "application/json", "bodySHA256=" + strings.ToUpper(hash), "", body, 0},
+		{"another body", "application/json", "bodySHA256=" + hash, "", strings.Replace(body, "hi", "ho", 1), core.Unauthenticated},
+		{"another hash than the signed one", "application/json", "bodySHA256=" + hash, "bodySHA256=" + strings.Repeat("0", 64), body, core.Unauthenticated},
+		{"no hash", "application/json", "a=b", "", body, core.Unauthenticated},
+		{"empty hash", "application/json", "bodySHA256=", "", body, core.Unauthenticated},
+		{"no JSON", "application/json", "bodySHA256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "", "", core.Invalid},
+	} {
+		r := s.Request(channeltest.ReceiveCase{Query: c.query, Body: c.body, Unsigned: true, Header: map[string]string{"Content-Type": c.kind}})
+		signed := *r
+		signed.Body = nil
+		if c.signed != "" {
+			signed.URL = channeltest.WebhookURL + "?" + c.signed
+		}
+		sign(&signed, token)
+		got, err := channeltest.Open(t, s, nil).Receive(t.Context(), r)
+		if core.KindOf(err) != c.err || err == nil && (len(got.Messages) != 1 || *got.Messages[0].Content != "hi" || got.Messages[0].From != "+27821234567") {
+			t.Errorf("%s: %+v %v", c.name, got, err)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ func Type() channel.Type {
 		Help:          "A USSD service code at Africa's Talking, whose callback URLs point to this channel.",
 		Transport:     "ussd",
 		DeliveryClass: "ussd",
+		Phones:        true,
 		Settings: slices.Concat([]channel.Setting{
 			{Name: "budget", Title: "Reply time", Kind: channel.Duration, Default: "3s",
 				Help: "How long a bot may take. The gateway gives up after about five seconds, the way there and back included."},

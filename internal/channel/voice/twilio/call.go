@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"indaba/internal/channel"
+	"indaba/internal/core"
 )
 
 // slack is how much later than expected a call's next request may come.
@@ -39,7 +40,7 @@ type call struct {
 	over        bool
 	due         time.Time // by then the next request has come, or the call is over
 	queue       []*waiting
-	change      chan struct{} // closed when anything changes
+	change      core.Broadcast // tells of everything that changes
 	requests    int
 	last        []speech // what was said last
 
@@ -57,12 +58,6 @@ func newCalls(now func() time.Time) *calls {
 	return &calls{now: now, bySID: map[string]*call{}, byPerson: map[string]*call{}}
 }
 
-// changed wakes all who wait for something in a call.
-func (c *call) changed() {
-	close(c.change)
-	c.change = make(chan struct{})
-}
-
 // open returns a call, which the next request is to come for within the given time. person is empty when it is not known.
 func (c *calls) open(sid, person string, within time.Duration) *call {
 	c.mu.Lock()
@@ -70,7 +65,7 @@ func (c *calls) open(sid, person string, within time.Duration) *call {
 	found, until := c.bySID[sid], c.now().Add(within)
 	if found == nil {
 		c.sweep()
-		found = &call{sid: sid, due: until, change: make(chan struct{})}
+		found = &call{sid: sid, due: until}
 		c.bySID[sid] = found
 	}
 	if person != "" {
@@ -108,7 +103,7 @@ func (c *calls) end(sid string) {
 	defer c.mu.Unlock()
 	if found := c.bySID[sid]; found != nil && !found.over {
 		found.over = true
-		found.changed()
+		found.change.Tell()
 	}
 }
 
@@ -135,7 +130,7 @@ func (c *calls) say(ctx context.Context, in *call, s speech) (channel.Receipt, e
 	defer c.mu.Unlock()
 	w := &waiting{speech: s}
 	in.queue = append(in.queue, w)
-	in.changed()
+	in.change.Tell()
 	for stopping := false; !w.taken; {
 		left := in.due.Sub(c.now())
 		switch {
@@ -155,7 +150,7 @@ func (c *calls) say(ctx context.Context, in *call, s speech) (channel.Receipt, e
 // wait waits for a change in a call, and reports whether there was one before the time was over or ctx ended. It releases
 // the lock meanwhile.
 func (c *calls) wait(ctx context.Context, in *call, limit time.Duration) bool {
-	change := in.change
+	change := in.change.Next()
 	c.mu.Unlock()
 	defer c.mu.Lock()
 	timer := time.NewTimer(limit)
@@ -193,7 +188,7 @@ func (c *calls) ask(ctx context.Context, in *call, at step, limit time.Duration)
 	}
 	in.requests++
 	mine := in.requests
-	in.changed()
+	in.change.Tell()
 	for deadline := time.Now().Add(limit); len(in.queue) == 0 && !in.over && in.requests == mine; {
 		if left := time.Until(deadline); left <= 0 || !c.wait(ctx, in, left) {
 			break
@@ -236,7 +231,7 @@ func (c *call) take(said []*waiting) []*waiting {
 		c.queue, w.taken = c.queue[1:], true
 		said = append(said, w)
 	}
-	c.changed()
+	c.change.Tell()
 	return said
 }
 
@@ -254,7 +249,7 @@ func (c *calls) gave(in *call, at step, a channel.Answer, said []speech, ends bo
 	if ends {
 		in.over = true
 	}
-	in.changed()
+	in.change.Tell()
 }
 
 // lastSaid returns what was said last in a call.

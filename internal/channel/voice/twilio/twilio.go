@@ -28,6 +28,7 @@ func Type() channel.Type {
 		Help:          "A phone number at Twilio that people call, and that calls people, with the account's SID and auth token.",
 		Transport:     "voice",
 		DeliveryClass: "voice",
+		Phones:        true,
 		Settings: append(twilio.Settings(),
 			channel.Setting{Name: "language", Title: "Language", Kind: channel.Text,
 				Help: "In which texts are spoken, such as en-ZA or zu-ZA; empty for Twilio's default."},

@@ -1,0 +1,14 @@
+package simulate_test
+
+import (
+	"os"
+	"testing"
+
+	"indaba/internal/bot/js"
+)
+
+// TestMain lets the test binary be a JavaScript machine, as cmd/indaba does: replays run in one.
+func TestMain(m *testing.M) {
+	js.ServeChild()
+	os.Exit(m.Run())
+}
