@@ -95,10 +95,13 @@ func TestSmartGroupsFromBeforeTheLimit(t *testing.T) {
 		if n, err := s.CountMembers(ctx, weightAccount, last.Key); n != 1 || err != nil {
 			t.Errorf("%d members, %v", n, err)
 		}
-		for text, refused := range map[string]bool{costly + " OR name:a": true, costly: false, "name:a": false} {
-			_, err := s.UpdateGroup(ctx, weightAccount, last.Key, GroupChange{SetQuery: true, Query: &text})
-			if refused != (core.KindOf(err) == core.TooLarge) || !refused && err != nil {
-				t.Errorf("%s: %v", text, err)
+		for _, change := range []struct {
+			query   string
+			refused bool
+		}{{costly + " OR name:a", true}, {costly, false}, {"name:a", false}, {costly, true}} {
+			_, err := s.UpdateGroup(ctx, weightAccount, last.Key, GroupChange{SetQuery: true, Query: &change.query})
+			if change.refused != (core.KindOf(err) == core.TooLarge) || !change.refused && err != nil {
+				t.Errorf("%s: %v", change.query, err)
 			}
 		}
 	})

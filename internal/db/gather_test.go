@@ -2,7 +2,6 @@ package db_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -232,7 +231,7 @@ func TestManyRows(t *testing.T) {
 		}
 		seen := map[int]bool{}
 		err := d.Tx(t.Context(), func(ctx context.Context) error {
-			return d.InsertEach(ctx, "pair", []string{"k", "v"}, rows, "ON CONFLICT DO NOTHING RETURNING k", func(r *sql.Rows) error {
+			return d.InsertEach(ctx, "pair", []string{"k", "v"}, rows, "ON CONFLICT DO NOTHING RETURNING k", func(r db.Row) error {
 				var k int
 				err := r.Scan(&k)
 				if seen[k] {

@@ -2,7 +2,7 @@ package db
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,11 +35,45 @@ func (d *DB) InsertLater(ctx context.Context, table string, columns []string, ro
 
 // InsertEach is InsertMany with a RETURNING clause in its suffix: scan gets each row that was inserted, in no particular
 // order. It belongs into a transaction.
-func (d *DB) InsertEach(ctx context.Context, table string, columns []string, rows [][]any, suffix string,
-	scan func(*sql.Rows) error) error {
+func (d *DB) InsertEach(ctx context.Context, table string, columns []string, rows [][]any, suffix string, scan func(Row) error) error {
+	if err := d.InsertEachLater(ctx, table, columns, rows, suffix, scan); err != nil {
+		return err
+	}
+	return d.session(ctx).w.flush()
+}
+
+// InsertEachLater is InsertEach for rows that nobody needs before the transaction has committed; see [DB.ExecLater].
+func (d *DB) InsertEachLater(ctx context.Context, table string, columns []string, rows [][]any, suffix string, scan func(Row) error) error {
 	return d.inChunks(table, columns, rows, suffix, func(text string, args []any) error {
-		return d.each(ctx, scan, text, args...)
+		if d.dialect == Postgres {
+			d.session(ctx).w.queue(text, args).Query(func(rows pgx.Rows) error { return scanEach(rows, scan) })
+			return nil
+		}
+		rows, err := d.Query(ctx, text, args...)
+		if err != nil {
+			return err
+		}
+		return errors.Join(scanEach(rows, scan), rows.Close())
 	})
+}
+
+// Row is a row of an answer.
+type Row interface {
+	// Scan is that of [sql.Rows].
+	Scan(dest ...any) error
+}
+
+func scanEach(rows interface {
+	Row
+	Next() bool
+	Err() error
+}, scan func(Row) error) error {
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // minCopied is how many rows are worth the round trips of a COPY, which PostgreSQL takes in at less cost than an INSERT.
@@ -66,20 +100,6 @@ func (d *DB) inChunks(table string, columns []string, rows [][]any, suffix strin
 		rows = rows[n:]
 	}
 	return nil
-}
-
-func (d *DB) each(ctx context.Context, scan func(*sql.Rows) error, text string, args ...any) error {
-	rows, err := d.Query(ctx, text, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }() // Err below tells what matters
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // ExecIn runs a statement that ends with the word IN for a list of values, with as few calls as the engines take. args are

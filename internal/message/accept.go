@@ -2,12 +2,12 @@ package message
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	"indaba/internal/core"
+	"indaba/internal/db"
 )
 
 // arrival is an inbound message on its way to the disk.
@@ -62,7 +62,7 @@ func (s *Service) keep(ctx context.Context, arrivals []*arrival) (known []*arriv
 		a.id = ""
 		rows[i], byID[a.message.ID] = a.row, a
 	}
-	if err := s.db.InsertEach(ctx, "message", columns, rows, "ON CONFLICT DO NOTHING RETURNING id", func(r *sql.Rows) error {
+	if err := s.db.InsertEach(ctx, "message", columns, rows, "ON CONFLICT DO NOTHING RETURNING id", func(r db.Row) error {
 		var id string
 		err := r.Scan(&id)
 		if err == nil {

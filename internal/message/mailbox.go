@@ -140,7 +140,7 @@ func (m *Mailbox) postMessages(ctx context.Context, mails []*Mail) error {
 		rows[i] = []any{mail.Account, mail.Channel, mail.Address, mail.Message.ID, "", 0, "", now.UnixMicro()}
 		byMessage[mail.Message.ID] = mail
 	}
-	err := m.db.InsertEach(ctx, "mailbox", mailRow, rows, "RETURNING id, message", func(r *sql.Rows) error {
+	err := m.db.InsertEachLater(ctx, "mailbox", mailRow, rows, "RETURNING id, message", func(r db.Row) error {
 		var id int64
 		var message string
 		err := r.Scan(&id, &message)

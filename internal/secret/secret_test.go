@@ -43,7 +43,8 @@ func TestOpenRefuses(t *testing.T) {
 	s := newSealer(t)
 	sealed := s.Seal("plain", "channel/1")
 	changed := []byte(sealed)
-	changed[len(changed)-2] ^= 1
+	at := len(changed) - 2 // the last character may hold bits that do not count
+	changed[at] = map[bool]byte{true: 'B', false: 'A'}[changed[at] == 'A']
 	for _, test := range []struct {
 		name, sealed, context string
 		sealer                *secret.Sealer
