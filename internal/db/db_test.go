@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -308,4 +309,34 @@ func TestFailedStatementCannotBeIgnoredIntoLoss(t *testing.T) {
 			t.Fatalf("%d rows, err %v", rows, err)
 		}
 	})
+}
+
+// A plan that is made while a table is small is kept when it has grown: it goes by the index from the first row.
+func TestPlansForSmallTables(t *testing.T) {
+	d := dbtest.Open(t, dbtest.PostgresURL(t))
+	table(t, d)
+	for _, text := range []string{"INSERT INTO pair VALUES (1, 'a')", "ANALYZE pair"} {
+		if _, err := d.Exec(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan := func(ctx context.Context) (text string) {
+		lines, err := db.Collect(ctx, d, func(rows *sql.Rows) (line string, err error) { return line, rows.Scan(&line) },
+			"EXPLAIN SELECT v FROM pair WHERE k = $1", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(lines, "\n")
+	}
+	if text := plan(t.Context()); !strings.Contains(text, "Index") {
+		t.Errorf("a reader's plan:\n%s", text)
+	}
+	if err := d.Tx(t.Context(), func(ctx context.Context) error {
+		if text := plan(ctx); !strings.Contains(text, "Index") {
+			t.Errorf("a writer's plan:\n%s", text)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 }

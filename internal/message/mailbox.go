@@ -160,6 +160,10 @@ func (m *Mailbox) postMessages(ctx context.Context, mails []*Mail) error {
 	return nil
 }
 
+// notParked is the condition for rows that are looked up by id: with parked = ”, PostgreSQL may read the whole index of rows
+// that are not parked.
+const notParked = "parked <= ''"
+
 // Done takes a mail out of the queue as part of the transaction that holds its effects. reply says that a message was sent
 // in answer to it, or that one may still be: without either, nobody need wait for one.
 func (m *Mailbox) Done(ctx context.Context, mail Mail, reply bool) error {
@@ -168,7 +172,7 @@ func (m *Mailbox) Done(ctx context.Context, mail Mail, reply bool) error {
 			return errNoRow // the effects of this transaction have been committed before
 		}
 		return nil
-	}, "DELETE FROM mailbox WHERE id = $1 AND parked = ''", mail.ID)
+	}, "DELETE FROM mailbox WHERE id = $1 AND "+notParked, mail.ID)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (s *Service) turnAway(ctx context.Context, refusals []*refusal) error {
 			return err
 		}
 	}
-	if err := s.db.ExecIn(ctx, allGone, "DELETE FROM mailbox WHERE parked = '' AND id IN", nil, mails); err != nil {
+	if err := s.db.ExecIn(ctx, allGone, "DELETE FROM mailbox WHERE "+notParked+" AND id IN", nil, mails); err != nil {
 		return err
 	}
 	s.db.AfterCommit(ctx, func() {
