@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -339,4 +340,44 @@ func TestPlansForSmallTables(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Who came first does not wait until the slow work of all who came after is done.
+func TestSlowCallersShareNoCommitForLong(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		table(t, d)
+		const callers = 300
+		var all sync.WaitGroup
+		var ran, atFirst atomic.Int64
+		blocked, queued := make(chan struct{}), make(chan struct{})
+		call := func(fn func(context.Context) error) {
+			if err := d.TxOn(t.Context(), "one", fn); err != nil {
+				t.Error(err)
+			}
+		}
+		all.Go(func() {
+			call(func(context.Context) error {
+				close(blocked)
+				<-queued
+				return nil
+			})
+		})
+		<-blocked
+		for i := range callers {
+			all.Go(func() {
+				call(func(ctx context.Context) error {
+					time.Sleep(time.Millisecond)
+					ran.Add(1)
+					d.AfterCommit(ctx, func() { atFirst.CompareAndSwap(0, ran.Load()) })
+					return d.ExecLater(ctx, nil, "INSERT INTO pair VALUES ($1, '')", i)
+				})
+			})
+		}
+		time.Sleep(100 * time.Millisecond) // they come to wait for the one that blocks
+		close(queued)
+		all.Wait()
+		if n := atFirst.Load(); n >= callers || count(t, d) != callers {
+			t.Errorf("the first commit has %d of %d callers, and %d rows are there", n, callers, count(t, d))
+		}
+	})
 }

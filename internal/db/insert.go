@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,7 +52,8 @@ func (d *DB) InsertEachLater(ctx context.Context, table string, columns []string
 		if err != nil {
 			return err
 		}
-		return errors.Join(scanEach(rows, scan), rows.Close())
+		defer func() { _ = rows.Close() }() // its Err tells what matters
+		return scanEach(rows, scan)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,8 +19,13 @@ import (
 	"indaba/internal/core"
 )
 
-// maxBatch bounds how many callers share one commit, so that the first of them does not wait for ever.
-const maxBatch = 512
+// How many callers share one commit, so that the first of them does not wait for ever: those that come while the work of the
+// first ones is done, which may be much for each.
+const (
+	maxBatch  = 512
+	atOnce    = 128 // taken in before the clock is looked at
+	gathering = 50 * time.Millisecond
+)
 
 // retries is how often a transaction that lost against another one is run again, alone.
 const retries = 8
@@ -229,12 +235,13 @@ func (w *writer) together(first *request) (batch []*request, err error) {
 	if err := w.begin(ctx); err != nil {
 		return batch, err
 	}
-	batch = append(batch, w.drain(maxBatch-1)...)
+	begun := time.Now()
+	batch = append(batch, w.drain(atOnce-1)...)
 	for queued := batch; len(queued) > 0; batch = append(batch, queued...) {
-		if err = w.perform(queued); err != nil {
+		if err = w.perform(queued); err != nil || time.Since(begun) > gathering {
 			break
 		}
-		queued = w.drain(maxBatch - len(batch))
+		queued = w.drain(min(atOnce, maxBatch-len(batch)))
 	}
 	if err == nil {
 		err = w.flush()

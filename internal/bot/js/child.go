@@ -106,7 +106,7 @@ type child struct {
 	out     *gob.Encoder
 	in      *gob.Decoder
 	killed  atomic.Bool
-	slice   atomic.Pointer[meter] // of the slice under way, or the last one
+	meter   atomic.Pointer[meter] // of the slice under way, or the last one
 }
 
 func newChild(m *image, o PoolOptions) (machine, error) {
@@ -133,8 +133,8 @@ func newChild(m *image, o PoolOptions) (machine, error) {
 	}
 	c.buffer = bufio.NewWriter(c.stdin)
 	c.out, c.in = gob.NewEncoder(c.buffer), gob.NewDecoder(bufio.NewReader(stdout))
-	var ready childAnswer
-	if err := c.exchange(childStart{Image: *m, Limits: o.Limits, RunsPerVM: o.RunsPerVM}, &ready); err != nil {
+	ready, err := c.prepare(m, o)
+	if err != nil {
 		c.close()
 		return nil, fmt.Errorf("preparing a child process: %w", err)
 	}
@@ -143,6 +143,23 @@ func newChild(m *image, o PoolOptions) (machine, error) {
 		return nil, fmt.Errorf("preparing a child process: %s", ready.Error)
 	}
 	return c, nil
+}
+
+// prepare has the child make its machine, within the processor time of a turn.
+func (c *child) prepare(m *image, o PoolOptions) (ready childAnswer, err error) {
+	c.measure()
+	defer guard(c, o.Limits.CPU)()
+	err = c.exchange(childStart{Image: *m, Limits: o.Limits, RunsPerVM: o.RunsPerVM}, &ready)
+	if c.killed.Load() {
+		err = fmt.Errorf("it is not ready after %v of processor time: does app_context come to an end?", o.Limits.CPU)
+	}
+	return ready, err
+}
+
+// measure counts processor time from now on.
+func (c *child) measure() {
+	m := startMeter(c.command.Process.Pid)
+	c.meter.Store(&m)
 }
 
 func (c *child) exchange(request any, answer *childAnswer) error {
@@ -160,15 +177,11 @@ func (c *child) send(request any) error {
 }
 
 func (c *child) spent() time.Duration {
-	if m := c.slice.Load(); m != nil {
-		return m.spent()
-	}
-	return 0
+	return c.meter.Load().spent()
 }
 
 func (c *child) run(s slice, budget time.Duration) output {
-	m := startMeter(c.command.Process.Pid)
-	c.slice.Store(&m)
+	c.measure()
 	var answer childAnswer
 	if err := c.exchange(childRequest{Slice: s, Budget: budget}, &answer); err != nil {
 		if c.killed.Load() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -104,6 +105,27 @@ type machine interface {
 	// stop makes run return early, from any goroutine, and reports whether it certainly will.
 	stop() bool
 	close()
+}
+
+// guard ends a machine that has used up its budget of processor time and does not come back, until the function that it
+// returns is called.
+func guard(m machine, budget time.Duration) (end func()) {
+	over := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for left := budget; left+hangGrace > 0; left = budget - m.spent() {
+			select {
+			case <-over:
+				return
+			case <-time.After(left + hangGrace):
+			}
+		}
+		m.stop()
+	})
+	return func() {
+		close(over)
+		watching.Wait()
+	}
 }
 
 // vm is a machine in this process.

@@ -82,8 +82,8 @@ func NewPool(p *Program, o PoolOptions) (*Pool, error) {
 		image: m, options: o, shared: make(chan struct{}, o.Size*o.InFlightPerVM), alone: make(chan struct{}, o.Size),
 		closing: make(chan struct{}), slots: make([]*worker, o.Size), workers: map[*worker]bool{},
 	}
-	if p.AppContext != "" { // its evaluation can fail, and its author should hear of it now
-		trial, err := pool.newMachine()
+	if p.AppContext != "" { // its evaluation can fail, or never end, and its author should hear of it now
+		trial, err := newChild(m, o)
 		if err != nil {
 			return nil, err
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -140,22 +139,9 @@ func (y *replay) slice(entry int, s slice) (Outcome, error) {
 	return outcome, err
 }
 
-// execute executes a slice. It ends the machine when that has used up its budget of processor time and does not come back.
+// execute executes a slice.
 func (y *replay) execute(s slice, budget time.Duration) output {
-	over := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		for left := budget; left+hangGrace > 0; left = budget - y.machine.spent() {
-			select {
-			case <-over:
-				return
-			case <-time.After(left + hangGrace):
-			}
-		}
-		y.machine.stop()
-	})
-	defer watching.Wait()
-	defer close(over)
+	defer guard(y.machine, budget)()
 	return y.machine.run(s, budget)
 }
 

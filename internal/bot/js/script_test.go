@@ -120,6 +120,7 @@ func TestCompileErrors(t *testing.T) {
 		{"second module", Program{Modules: []Module{{ID: "a.js", Source: "1\n2\n"}, {ID: "b.js", Source: "\n'"}}}, "b.js:2:1: "},
 		{"context", Program{AppContext: "{"}, "app_context:"},
 		{"context that throws", Program{AppContext: "{x: null.x}"}, "evaluating app_context: TypeError"},
+		{"context without an end", Program{AppContext: "{x: Array.prototype.indexOf.call({length: 1e15}, 1)}"}, "is not ready after 2s of processor time"},
 		{"same id", Program{Modules: []Module{{ID: "a"}, {ID: "a"}}}, `two modules have the id "a"`},
 		{"reserved id", Program{Modules: []Module{{ID: "builtin:x"}}}, "reserved"},
 		{"unknown module", Program{Roots: map[string]string{"x": "y"}}, `the app script requires "x" as module "y"`},
