@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -25,26 +24,12 @@ func TestReadyFollowsTheWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = other.Close() }() // it was opened to be in the way
-		holding, let, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-		go func() {
-			ended <- other.Tx(context.Background(), func(ctx context.Context) error {
-				if _, err := other.Exec(ctx, "UPDATE generation SET value = value WHERE id = 1"); err != nil {
-					return err
-				}
-				close(holding)
-				<-let
-				return nil
-			})
-		}()
-		<-holding
+		release := dbtest.Hold(t, other)
 		waitFor(t, "it takes no writes", func() bool { // what was known before holds for a second
 			status, body := ready(t, a)
 			return status == 503 && body == "the database takes no writes"
 		})
-		close(let)
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+		release()
 		waitFor(t, "it takes writes", func() bool { status, _ := ready(t, a); return status == 200 })
 	})
 }

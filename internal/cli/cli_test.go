@@ -2,14 +2,18 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"indaba/internal/account"
 	"indaba/internal/bot/js"
 	"indaba/internal/cli"
 	"indaba/internal/db"
@@ -232,6 +236,41 @@ func TestTokens(t *testing.T) {
 		t.Errorf("the token is still there:\n%s", list)
 	}
 	golden(t, "token-scopes", p.must("token", "scopes"))
+}
+
+// The whole audit log can be read, however long it is.
+func TestLongAuditLog(t *testing.T) {
+	p := withAccount(t)
+	d, err := db.Open(t.Context(), filepath.Join(p.data, "indaba.db"), db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const more = account.MaxPage + 7
+	accounts := account.New(d, time.Now)
+	if err := d.Tx(t.Context(), func(ctx context.Context) error {
+		all, err := accounts.List(ctx, "", 1)
+		for n := 0; n < more && err == nil; n++ {
+			err = accounts.Audit(ctx, all[0].Key, "test", fmt.Sprint(n), nil)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for limit, want := range map[string]int{"0": more + 1, "1005": 1005, "1000": 1000, "1": 1} {
+		var entries []struct{ ID int64 }
+		p.object(&entries, "audit", "-n", limit)
+		if len(entries) != want {
+			t.Errorf("%s: %d entries, want %d", limit, len(entries), want)
+		}
+		for n := 1; n < len(entries); n++ {
+			if entries[n].ID >= entries[n-1].ID {
+				t.Fatalf("%s: %d comes after %d", limit, entries[n].ID, entries[n-1].ID)
+			}
+		}
+	}
 }
 
 func TestUsers(t *testing.T) {

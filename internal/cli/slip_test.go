@@ -34,7 +34,7 @@ func TestEmptyValuesAreRefused(t *testing.T) {
 func TestListsHaveAnEntryAtLeast(t *testing.T) {
 	p := withAccount(t)
 	p.must("bot", "deploy", echo)
-	for _, args := range [][]string{{"audit"}, {"bot", "logs", "echo"}, {"bot", "turns", "echo"}, {"contact", "list"}, {"contact", "search", "name:A"},
+	for _, args := range [][]string{{"bot", "logs", "echo"}, {"bot", "turns", "echo"}, {"contact", "list"}, {"contact", "search", "name:A"},
 		{"contact", "imports", "list"}, {"message", "list"}, {"parked", "list"}, {"push", "list"}} {
 		for _, n := range []string{"0", "-1", "x"} {
 			if r := p.run(append(args, "--limit="+n)...); r.status != 2 || !strings.Contains(r.stderr, "is no number from 1 on") {
@@ -44,7 +44,7 @@ func TestListsHaveAnEntryAtLeast(t *testing.T) {
 		p.must(append(args, "-n", "1")...)
 	}
 	p.must("group", "create", "all")
-	for _, args := range [][]string{{"optout", "list"}, {"group", "members", "all"}} {
+	for _, args := range [][]string{{"audit"}, {"optout", "list"}, {"group", "members", "all"}} {
 		p.must(append(args, "-n", "0")...)
 		if r := p.run(append(args, "--limit=-1")...); r.status != 2 || !strings.Contains(r.stderr, "is no number from 0 on") {
 			t.Errorf("%q with -1: status %d, %s", args, r.status, r.stderr)

@@ -39,7 +39,7 @@ func viewToken(t *account.Token) tokenView {
 type tokenCreate struct {
 	Name  string   `arg:"" help:"Its name, for people."`
 	Scope []string `required:"" help:"What it is for, one or several: see indaba token scopes."`
-	App   given    `placeholder:"KEY" help:"The app that it is for, if not the default one."`
+	App   given    `placeholder:"KEY" help:"The app that it is for, if not the default one. So far everything belongs to the whole account: it narrows nothing yet."`
 }
 
 func (c *tokenCreate) Run(i *invocation) error {

@@ -235,18 +235,7 @@ func TestWritableDoesNotHang(t *testing.T) {
 		if _, err := db.Migrate(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
-		holding, let, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-		go func() {
-			ended <- other.Tx(context.Background(), func(ctx context.Context) error {
-				if _, err := other.Exec(ctx, "UPDATE generation SET value = value WHERE id = 1"); err != nil {
-					return err
-				}
-				close(holding)
-				<-let
-				return nil
-			})
-		}()
-		<-holding
+		release := dbtest.Hold(t, other)
 		for range 3 {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 			if err := d.Writable(ctx); core.KindOf(err) != core.Timeout {
@@ -254,10 +243,7 @@ func TestWritableDoesNotHang(t *testing.T) {
 			}
 			cancel()
 		}
-		close(let)
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+		release()
 		if err := d.Writable(t.Context()); err != nil {
 			t.Errorf("when it goes on: %v", err)
 		}

@@ -52,6 +52,33 @@ func UntilBlocked(ctx context.Context, d *db.DB) error {
 	return nil
 }
 
+// Hold has d hold what others need to write, until the function that it returns is called.
+func Hold(t testing.TB, d *db.DB) (release func()) {
+	t.Helper()
+	holding, let, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- d.Tx(context.Background(), func(ctx context.Context) error {
+			if _, err := d.Exec(ctx, "UPDATE generation SET value = value WHERE id = 1"); err != nil {
+				return err
+			}
+			close(holding)
+			<-let
+			return nil
+		})
+	}()
+	select {
+	case <-holding:
+	case err := <-ended:
+		t.Fatalf("nothing is held: %v", err)
+	}
+	return func() {
+		close(let)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // SQLite returns a fresh, migrated SQLite database, for tests of parts that have no SQL of their own.
 func SQLite(t testing.TB) *db.DB {
 	t.Helper()
