@@ -367,3 +367,40 @@ func TestSlowCallersShareNoCommitForLong(t *testing.T) {
 		}
 	})
 }
+
+// Nobody notices that a connection has died since it served the last one.
+func TestConnectionDiesBetweenTransactions(t *testing.T) {
+	url := dbtest.PostgresURL(t)
+	d, err := db.Open(t.Context(), url, db.Options{Writers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }() // one of its connections was broken on purpose
+	table(t, d)
+	other := dbtest.Open(t, url)
+	for _, callers := range []int{1, 20} {
+		var pid int
+		if err := d.Tx(t.Context(), func(ctx context.Context) error {
+			return d.Row(ctx, "SELECT pg_backend_pid()", nil, &pid)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Exec(t.Context(), "SELECT pg_terminate_backend($1, 10000)", pid); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for i := range callers {
+			all.Go(func() {
+				if err := d.Tx(t.Context(), func(ctx context.Context) error {
+					return d.ExecLater(ctx, nil, "INSERT INTO pair VALUES ($1, '')", 100*callers+i)
+				}); err != nil {
+					t.Errorf("%d callers: %v", callers, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	if n := count(t, d); n != 21 {
+		t.Errorf("%d rows", n)
+	}
+}

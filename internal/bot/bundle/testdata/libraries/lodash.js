@@ -14,9 +14,13 @@ api.on_run = function (command) {
 
     var keys = ['a', 'b', 'c', 'length', 'constructor', 'toString', 'valueOf', '__proto__', '0', '1', 'hasOwnProperty'];
 
-    // Values that both calls get must not change.
-    var shared = Object.freeze(Object.prototype.toString);
-    Object.freeze(Object.prototype.valueOf);
+    // Values that both calls get must not change: merge writes into the functions that it finds in prototypes, too.
+    var shared = Object.prototype.toString;
+    [Object, Array, Date, Function, Number, String, Boolean].forEach(function (type) {
+        keys.forEach(function (key) {
+            if (key !== 'constructor' && typeof type.prototype[key] === 'function') Object.freeze(type.prototype[key]);
+        });
+    });
 
     function leaf() {
         return [undefined, null, NaN, 0, -0, 1, '', 'text', true, shared, Object.prototype.valueOf][random(11)];
