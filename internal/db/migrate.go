@@ -22,7 +22,8 @@ var migrationFiles embed.FS
 // words are the few things that the engines spell differently. Migrations write them in braces. {fail} behind the rules of
 // a table spares SQLite a copy of each page that a statement of many rows changes, in case it has to undo that statement: a
 // broken rule then undoes the transaction only, which is enough where nobody goes on after one. {filled object} is a JSON
-// object of names and values until {end}, without those that are null. Migrations read whole tables, as nothing else does.
+// object of names and values until {end}, without those that are null. Migrations read whole tables, as nothing else
+// does: see sessionSettings.
 var words = map[Dialect]*strings.Replacer{
 	SQLite: strings.NewReplacer("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{integer}", "INTEGER", "{bytes}", "BLOB",
 		"{text}", "TEXT", "{float}", "REAL", "{rowless}", "WITHOUT ROWID",
@@ -31,7 +32,7 @@ var words = map[Dialect]*strings.Replacer{
 	Postgres: strings.NewReplacer("{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{integer}", "BIGINT",
 		"{bytes}", "BYTEA", "{text}", `TEXT COLLATE "C"`, "{float}", "DOUBLE PRECISION", " {rowless}", "", " {fail}", "",
 		"{filled object}", "json_strip_nulls(json_build_object(", "{end}", "))", "{parsed}", "CAST(", "{as JSON}", "AS JSON)",
-		"-- +goose Up\n", "-- +goose Up\nSET LOCAL enable_seqscan = on;\n"),
+		"-- +goose Up\n", "-- +goose Up\nSELECT set_config(name, 'on', true) FROM pg_settings WHERE name = 'enable_seqscan';\n"),
 }
 
 // Migrate brings the database to this binary's schema and returns the version it then has. Migrations are numbered and
