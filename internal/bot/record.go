@@ -119,7 +119,7 @@ func (s *Store) Sweep(ctx context.Context, retention time.Duration, maxTurns, ma
 	if _, err := s.db.Exec(ctx, "DELETE FROM turn WHERE created_at < $1", s.now().Add(-retention).UnixMicro()); err != nil {
 		return fmt.Errorf("sweep turns: %w", err)
 	}
-	keys, err := db.Collect(ctx, s.db, func(r *sql.Rows) (key string, err error) { return key, r.Scan(&key) }, "SELECT key FROM bot")
+	keys, err := db.Column[string](ctx, s.db, "SELECT key FROM bot")
 	if err != nil {
 		return err
 	}

@@ -165,7 +165,13 @@ type auditCommand struct {
 // Run prints the newest entries of the audit log.
 func (c *auditCommand) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, key string) error {
-		entries, err := c.newest(ctx, a, key)
+		entries, err := pageByPage(c.Limit, account.MaxPage, func(last **account.Entry, size int) ([]*account.Entry, error) {
+			before := int64(0)
+			if last != nil {
+				before = (*last).ID
+			}
+			return a.Accounts.AuditLog(ctx, key, size, before)
+		})
 		if err != nil {
 			return err
 		}
@@ -184,19 +190,4 @@ func (c *auditCommand) Run(i *invocation) error {
 		}
 		return i.table(views, []string{"TIME", "ACTOR", "ACTION", "OBJECT", "DETAIL"}, rows)
 	})
-}
-
-// newest reads as many entries as are wanted, page by page.
-func (c *auditCommand) newest(ctx context.Context, a *app.App, key string) (all []*account.Entry, err error) {
-	for before := int64(0); ; before = all[len(all)-1].ID {
-		size := account.MaxPage
-		if c.Limit > 0 {
-			size = min(size, int(c.Limit)-len(all))
-		}
-		page, err := a.Accounts.AuditLog(ctx, key, size, before)
-		all = append(all, page...)
-		if err != nil || len(page) < size || len(all) == int(c.Limit) {
-			return all, err
-		}
-	}
 }

@@ -38,6 +38,24 @@ func (a *amountOrAll) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// pageByPage reads as many things as are wanted, page by page: each call of read returns at most size of those that follow last,
+// which is nil at the beginning.
+func pageByPage[T any](wanted amountOrAll, most int, read func(last *T, size int) ([]T, error)) (all []T, err error) {
+	var last *T
+	for {
+		size := most
+		if wanted > 0 {
+			size = min(size, int(wanted)-len(all))
+		}
+		page, err := read(last, size)
+		all = append(all, page...)
+		if err != nil || len(page) < size || len(all) == int(wanted) {
+			return all, err
+		}
+		last = &all[len(all)-1]
+	}
+}
+
 func parseAmount[T ~int](text []byte, least int) (T, error) {
 	n, err := strconv.Atoi(string(text))
 	if err != nil || n < least {

@@ -38,24 +38,19 @@ type optoutList struct {
 
 func (c *optoutList) Run(i *invocation) error {
 	return i.inAccount(func(ctx context.Context, a *app.App, account string) error {
-		views, rows := []optoutView{}, [][]string{}
-		for after := (optout.OptOut{}); c.Limit == 0 || len(views) < int(c.Limit); {
-			size := optout.MaxPage
-			if c.Limit > 0 {
-				size = min(size, int(c.Limit)-len(views))
+		all, err := pageByPage(c.Limit, optout.MaxPage, func(last *optout.OptOut, size int) ([]optout.OptOut, error) {
+			if last == nil {
+				last = &optout.OptOut{}
 			}
-			page, err := a.Optouts.List(ctx, account, after, size)
-			if err != nil {
-				return err
-			}
-			for _, o := range page {
-				views = append(views, viewOptout(o))
-				rows = append(rows, []string{o.Type, o.Address, at(o.CreatedAt), o.MessageID})
-				after = o
-			}
-			if len(page) < size {
-				break
-			}
+			return a.Optouts.List(ctx, account, *last, size)
+		})
+		if err != nil {
+			return err
+		}
+		views, rows := make([]optoutView, len(all)), make([][]string, len(all))
+		for n, o := range all {
+			views[n] = viewOptout(o)
+			rows[n] = []string{o.Type, o.Address, at(o.CreatedAt), o.MessageID}
 		}
 		return i.table(views, []string{"TYPE", "ADDRESS", "SINCE", "MESSAGE"}, rows)
 	})

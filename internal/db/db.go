@@ -338,3 +338,8 @@ func Collect[T any](ctx context.Context, d *DB, scan func(*sql.Rows) (T, error),
 	}
 	return all, rows.Err()
 }
+
+// Column is Collect for a query of one column.
+func Column[T any](ctx context.Context, d *DB, text string, args ...any) ([]T, error) {
+	return Collect(ctx, d, func(rows *sql.Rows) (v T, err error) { return v, rows.Scan(&v) }, text, args...)
+}

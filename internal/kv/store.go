@@ -108,9 +108,8 @@ func (s *Service) sweepSome(ctx context.Context, space string, now time.Time) (i
 // Sweep removes the keys of all spaces that had expired by now and returns how many. Expired keys are invisible before;
 // sweeping frees their room. It commits often and stops between commits when ctx ends.
 func (s *Service) Sweep(ctx context.Context, now time.Time) (int64, error) {
-	spaces, err := db.Collect(ctx, s.d, func(rows *sql.Rows) (space string, err error) {
-		return space, rows.Scan(&space)
-	}, "SELECT space FROM kv_space WHERE EXISTS (SELECT 1 FROM kv WHERE kv.space = kv_space.space AND expires <= $1 "+
+	spaces, err := db.Column[string](ctx, s.d, "SELECT space FROM kv_space WHERE EXISTS "+
+		"(SELECT 1 FROM kv WHERE kv.space = kv_space.space AND expires <= $1 "+
 		"AND expires < 9223372036854775807)", now.UnixMicro())
 	if err != nil {
 		return 0, fmt.Errorf("find spaces with expired keys: %w", err)

@@ -160,7 +160,7 @@ func (m *Mailbox) postMessages(ctx context.Context, mails []*Mail) error {
 	return nil
 }
 
-// notParked is the condition for rows that are looked up by id: with parked = ”, PostgreSQL may read the whole index of rows
+// notParked is the condition for rows that are looked up by id. For an equality, PostgreSQL may read the whole index of rows
 // that are not parked.
 const notParked = "parked <= ''"
 
@@ -269,8 +269,7 @@ func (m *Mailbox) Parked(ctx context.Context, account string, limit int) ([]Park
 
 // ParkedNumbers returns the ids of all parked mail of an account, oldest first.
 func (m *Mailbox) ParkedNumbers(ctx context.Context, account string) ([]int64, error) {
-	return db.Collect(ctx, m.db, func(r *sql.Rows) (id int64, err error) { return id, r.Scan(&id) },
-		"SELECT id FROM mailbox WHERE account = $1 AND parked <> '' ORDER BY id", account)
+	return db.Column[int64](ctx, m.db, "SELECT id FROM mailbox WHERE account = $1 AND parked <> '' ORDER BY id", account)
 }
 
 // Retry puts a parked mail of the account back into the queue.

@@ -2,7 +2,6 @@ package message
 
 import (
 	"context"
-	"database/sql"
 	"log/slog"
 	"strings"
 	"sync"
@@ -110,5 +109,5 @@ func distinct(ctx context.Context, d *db.DB, table, column, condition string) ([
 		"WITH RECURSIVE found (k) AS (SELECT min(KEY) FROM TABLE WHERE CONDITION " +
 			"UNION ALL SELECT (SELECT min(KEY) FROM TABLE WHERE KEY > found.k AND CONDITION) FROM found WHERE found.k IS NOT NULL) " +
 			"SELECT k FROM found WHERE k IS NOT NULL")
-	return db.Collect(ctx, d, func(r *sql.Rows) (key string, err error) { return key, r.Scan(&key) }, text)
+	return db.Column[string](ctx, d, text)
 }

@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -119,8 +118,7 @@ func (s *Service) dropLost(ctx context.Context) error {
 	if err != nil || len(old) == 0 {
 		return err
 	}
-	needed, err := db.Collect(ctx, s.d, func(rows *sql.Rows) (key string, err error) { return key, rows.Scan(&key) },
-		"SELECT key FROM contact_import WHERE uploaded = 1 AND state IN (1, 3)")
+	needed, err := db.Column[string](ctx, s.d, "SELECT key FROM contact_import WHERE uploaded = 1 AND state IN (1, 3)")
 	if err != nil {
 		return fmt.Errorf("find the imports that need their files: %w", err)
 	}
